@@ -1,0 +1,1 @@
+//! The `#[raddle::main]` and `#[raddle::test]` attributes.
