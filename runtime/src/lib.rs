@@ -1,5 +1,61 @@
-//! asyncio's programming model on every core.
+//! asyncio's programming model on every core: an async runtime whose workers steal work from each other.
+//!
+//! ```
+//! use std::time::Duration;
+//! use raddle::{create_task, run, sleep};
+//!
+//! async fn fetch_data() -> u32 {
+//!     sleep(Duration::from_millis(20)).await;
+//!     1
+//! }
+//!
+//! let data = run(async {
+//!     let task = create_task(fetch_data());
+//!     sleep(Duration::from_millis(1)).await; // runs beside it
+//!     task.await.unwrap()
+//! });
+//! assert_eq!(data, 1);
+//! ```
+//!
+//! Layers, from below: [`net`], [`sleep`] and the reactor come from `raddle-io`, which knows wakers and no tasks;
+//! `task` is what a task is as data; `scheduler` decides who runs what; `harness` polls; `api` is what you see here.
+//! Unsafe code is allowed in the modules that say `allow(unsafe_code)` where they are declared, and nowhere else.
 #![deny(unsafe_code)]
 
-#[allow(unused_imports)]
 pub(crate) use raddle_io::shim;
+
+mod api;
+#[allow(unsafe_code)]
+mod harness;
+mod rng;
+mod scheduler;
+#[allow(unsafe_code)]
+pub mod sync;
+mod task;
+
+pub use api::callbacks::{CallHandle, call_at, call_later, call_soon};
+pub use api::gather::{Gather, GatherAll, GatherTuple, OfIterable, OfTuple, gather};
+pub use api::handle::{Closed, Handle};
+pub use api::inspect::{all_tasks, current_task};
+pub use api::metrics::{Metrics, WorkerMetrics};
+pub use api::runner::{RunError, Runner, run};
+pub use api::spawn::{LocalTask, TaskBuilder, create_local_task, create_task};
+pub use api::task::{Canceller, Flatten, Task};
+pub use api::to_thread::{ToThread, to_thread};
+pub use api::yield_now::{YieldNow, yield_now};
+pub use scheduler::report::ExceptionContext;
+pub use sync::*;
+pub use task::error::{Panic, TaskError};
+pub use task::id::TaskId;
+pub use task::status::{TaskInfo, TaskStatus};
+
+#[doc(no_inline)]
+pub use raddle_io::net::{TcpListener, TcpStream};
+pub use raddle_io::{
+    Clock, Instant, Interval, MissedTickBehavior, MoveOn, Sleep, Timeout, TimeoutError, interval, interval_at,
+    move_on_after, net, sleep, sleep_until, timeout, timeout_at, wait_for,
+};
+pub use raddle_macros::{main, test};
+
+/// Any error, sendable: what `?` makes of most of them.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,87 @@
+//! What a workload may ask of a runtime, so that each is written once and both runtimes do the same work.
+//!
+//! Every method is a direct call of the runtime's own function; nothing is boxed and nothing is dynamic, so that a row
+//! measures the runtime and not this trait.
+
+mod raddle;
+mod tokio;
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::ops::DerefMut;
+use std::time::Duration;
+
+pub(crate) use self::raddle::Raddle;
+pub(crate) use self::tokio::{Flavor, Tokio};
+
+/// A live runtime. Nothing of it runs outside of `in_main` and `in_task`, so it does not disturb the other one.
+pub(crate) trait Engine: Sized {
+    const NAME: &'static str;
+
+    type Task<T: Send + 'static>: Future<Output = T> + Send;
+    type Promise<T: Send + 'static>: Send;
+    type Pending<T: Send + 'static>: Future<Output = T> + Send;
+    type Remote: Clone + Send + 'static;
+    type Sender<T: Send + 'static>: Clone + Send + Sync + 'static;
+    type Receiver<T: Send + 'static>: Send + 'static;
+    type Mutex<T: Send + 'static>: Send + Sync + 'static;
+    type Stream: Send;
+
+    /// What another runtime of the same kind and size is built from, on whatever thread.
+    type Recipe: Copy + Send + 'static;
+    fn recipe(&self) -> Self::Recipe;
+    fn build(recipe: Self::Recipe) -> Self;
+
+    /// Runs `main` on the calling thread: `block_on`.
+    fn in_main<F: Future>(&mut self, main: F) -> F::Output;
+
+    /// Runs `task` on a worker while the calling thread waits for it.
+    fn in_task<F>(&mut self, task: F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.in_main(async { Self::spawn(task).await })
+    }
+
+    fn spawn<F>(task: F) -> Self::Task<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static;
+
+    /// A handle by which a thread outside spawns.
+    fn remote() -> Self::Remote;
+    fn spawn_remote<F>(remote: &Self::Remote, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static;
+
+    fn yield_now() -> impl Future<Output = ()> + Send;
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send;
+    fn timeout<F: Future + Send>(
+        duration: Duration,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, impl Debug>> + Send;
+
+    fn oneshot<T: Send + 'static>() -> (Self::Promise<T>, Self::Pending<T>);
+    fn fulfil<T: Send + 'static>(promise: Self::Promise<T>, value: T);
+
+    fn channel<T: Send + 'static>(capacity: usize) -> (Self::Sender<T>, Self::Receiver<T>);
+    fn send<T: Send + 'static>(
+        sender: &Self::Sender<T>,
+        value: T,
+    ) -> impl Future<Output = Result<(), impl Debug>> + Send;
+    /// `None` when the channel is closed, which no workload does.
+    fn receive<T: Send + 'static>(receiver: &mut Self::Receiver<T>) -> impl Future<Output = Option<T>> + Send;
+
+    /// One receiver for each of `consumers`.
+    fn share<T: Send + 'static>(receiver: Self::Receiver<T>, consumers: usize) -> Vec<Self::Receiver<T>>;
+
+    fn mutex<T: Send + 'static>(value: T) -> Self::Mutex<T>;
+    fn lock<T: Send + 'static>(
+        mutex: &Self::Mutex<T>,
+    ) -> impl Future<Output = impl DerefMut<Target = T> + Send> + Send;
+
+    fn accept(listener: TcpListener) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn read(stream: &mut Self::Stream, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;
+    fn write_all(stream: &mut Self::Stream, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + Send;
+}

@@ -1,0 +1,132 @@
+//! raddle's side.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::ops::DerefMut;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use raddle::{Handle, Mutex, Pending, Promise, Queue, Runner, Task, TcpStream};
+
+use super::Engine;
+
+/// A Runner kept between samples: its workers are parked while it is not running.
+pub(crate) struct Raddle {
+    runner: Runner,
+    workers: usize,
+}
+
+impl Engine for Raddle {
+    const NAME: &'static str = "raddle";
+
+    type Task<T: Send + 'static> = Joined<T>;
+    type Promise<T: Send + 'static> = Promise<T>;
+    type Pending<T: Send + 'static> = Kept<T>;
+    type Remote = Handle;
+    type Sender<T: Send + 'static> = Queue<T>;
+    type Receiver<T: Send + 'static> = Queue<T>;
+    type Mutex<T: Send + 'static> = Mutex<T>;
+    type Stream = TcpStream;
+
+    type Recipe = usize;
+    fn recipe(&self) -> usize {
+        self.workers
+    }
+    fn build(workers: usize) -> Raddle {
+        Raddle { runner: Runner::new().workers(workers), workers }
+    }
+    fn in_main<F: Future>(&mut self, main: F) -> F::Output {
+        self.runner.run(main)
+    }
+    fn spawn<F>(task: F) -> Joined<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Joined(raddle::create_task(task))
+    }
+    fn remote() -> Handle {
+        Handle::current()
+    }
+    fn spawn_remote<F>(remote: &Handle, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        remote.create_task(task).detach();
+    }
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        raddle::yield_now()
+    }
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
+        raddle::sleep(duration)
+    }
+    fn timeout<F: Future + Send>(
+        duration: Duration,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, impl Debug>> + Send {
+        raddle::timeout(duration, future)
+    }
+    fn oneshot<T: Send + 'static>() -> (Promise<T>, Kept<T>) {
+        let (promise, pending) = raddle::promise();
+        (promise, Kept(pending))
+    }
+    fn fulfil<T: Send + 'static>(promise: Promise<T>, value: T) {
+        assert!(promise.set(value).is_ok(), "nobody waits for this promise");
+    }
+    fn channel<T: Send + 'static>(capacity: usize) -> (Queue<T>, Queue<T>) {
+        let queue = Queue::bounded(capacity);
+        (queue.clone(), queue)
+    }
+    fn send<T: Send + 'static>(sender: &Queue<T>, value: T) -> impl Future<Output = Result<(), impl Debug>> + Send {
+        sender.put(value)
+    }
+    async fn receive<T: Send + 'static>(receiver: &mut Queue<T>) -> Option<T> {
+        receiver.get().await.ok()
+    }
+    fn share<T: Send + 'static>(receiver: Queue<T>, consumers: usize) -> Vec<Queue<T>> {
+        vec![receiver; consumers]
+    }
+    fn mutex<T: Send + 'static>(value: T) -> Mutex<T> {
+        Mutex::new(value)
+    }
+    fn lock<T: Send + 'static>(
+        mutex: &Mutex<T>,
+    ) -> impl Future<Output = impl DerefMut<Target = T> + Send> + Send {
+        mutex.lock()
+    }
+    async fn accept(listener: TcpListener) -> io::Result<TcpStream> {
+        let (stream, _peer) = raddle::TcpListener::try_from(listener)?.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+    async fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        stream.read(buffer).await
+    }
+    async fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+        stream.write_all(bytes).await
+    }
+}
+
+/// A task whose failure is a failure of the benchmark.
+pub(crate) struct Joined<T>(Task<T>);
+
+impl<T> Future for Joined<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        Pin::new(&mut self.0).poll(context).map(|result| result.unwrap_or_else(|error| panic!("a task failed: {error}")))
+    }
+}
+
+/// A promise that its maker keeps.
+pub(crate) struct Kept<T>(Pending<T>);
+
+impl<T> Future for Kept<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        Pin::new(&mut self.0).poll(context).map(|result| result.unwrap_or_else(|_| panic!("a promise was abandoned")))
+    }
+}

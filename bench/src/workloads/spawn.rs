@@ -1,0 +1,68 @@
+//! Trivial tasks, spawned from a task, from the main future, from a thread outside, and one at a time.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use super::Countdown;
+use crate::engine::Engine;
+use crate::sample::{Sample, Scale};
+
+const BURST: usize = 10_000;
+
+/// Bursts of 10k tasks spawned inside a task, all awaited through one counter.
+pub(crate) fn local<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+    engine.in_task(bursts::<E>(scale.of(10, 3)))
+}
+
+/// The same from the main future.
+pub(crate) fn main<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+    engine.in_main(bursts::<E>(scale.of(10, 3)))
+}
+
+async fn bursts<E: Engine>(bursts: usize) -> Sample {
+    let start = Instant::now();
+    for _ in 0..bursts {
+        let (countdown, done) = Countdown::<E>::new(BURST);
+        for _ in 0..BURST {
+            let countdown = countdown.clone();
+            drop(E::spawn(async move { countdown.arrive() }));
+        }
+        done.await;
+    }
+    Sample::time(start.elapsed(), bursts * BURST)
+}
+
+/// The same from a thread outside, which exists before the clock starts.
+pub(crate) fn remote<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+    let bursts = scale.of(10, 3);
+    engine.in_main(async {
+        let (countdown, done) = Countdown::<E>::new(bursts * BURST);
+        let remote = E::remote();
+        let spawner = thread::spawn(move || {
+            let start = Instant::now();
+            for _ in 0..bursts * BURST {
+                let countdown: Arc<Countdown<E>> = countdown.clone();
+                E::spawn_remote(&remote, async move { countdown.arrive() });
+            }
+            start
+        });
+        done.await;
+        let end = Instant::now();
+        let start = spawner.join().expect("the spawner does not panic");
+        Sample::time(end - start, bursts * BURST)
+    })
+}
+
+/// Spawns one task, awaits its handle, and again.
+pub(crate) fn join<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+    let rounds = scale.of(100_000, 30_000);
+    engine.in_task(async move {
+        let start = Instant::now();
+        let mut sum = 0;
+        for _ in 0..rounds {
+            sum += E::spawn(async { 1 }).await;
+        }
+        Sample::time(start.elapsed(), sum)
+    })
+}

@@ -1,0 +1,329 @@
+//! A non-blocking file descriptor whose operations wait: try, register if need be, wait, try again.
+//!
+//! ```text
+//!   poll ──> budget left? ──> ready? ──yes──> syscall ──ok──> took all there was? clear ──> Ready
+//!                               │  ^             │
+//!                               no └─────────────┤ would block: clear; not registered? register
+//!                               v                │ interrupted: again
+//!                     put the waker in           └ other error ──> Ready
+//!                     look again; ready? ── up
+//!                               v
+//!                            Pending
+//! ```
+//!
+//! The first attempt is made without asking anybody: a fresh connection usually has its request waiting. Only
+//! would-block registers the fd, once, for both directions, with the reactor of the thread that polls. From then on the
+//! readiness word spares the syscalls that would fail.
+//!
+//! **Taking all there was.** A read from a byte stream that fills its buffer only in part has emptied the socket, and
+//! a partial write has filled it; the next call would say would-block, so it is not made. This holds for streams only
+//! (`Progress::drained`), and never against a sticky bit or an unregistered source; `readiness.rs` sees to both.
+//!
+//! **Moving.** An fd stays with the reactor it registered with, while its task may be stolen. If an operation has met
+//! would-block eight times running on another worker, the fd moves there. If its reactor has shut down it moves at
+//! once. Either way: taken out of the one epoll, then added to the other, whose first event says what is ready.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::task::{Context, Poll, Waker};
+
+use crate::budget;
+use crate::context;
+use crate::reactor::{Reactor, RegisterError};
+use crate::readiness::{Cleared, Direction, Snapshot};
+use crate::shim::atomic::{AtomicU8, AtomicUsize, Ordering};
+use crate::shim::{Arc, Mutex};
+use crate::slots::Token;
+use crate::source::{Source, Ticket};
+use crate::wake::{Batch, wake};
+
+/// After so many would-blocks running away from home an fd moves.
+const STRIKES_TO_MOVE: u8 = 8;
+
+/// What a syscall brought.
+#[derive(Debug)]
+pub(crate) struct Progress<R> {
+    /// What the operation returns.
+    pub(crate) value: R,
+    /// The kernel's buffer is known to be empty (reading) or full (writing).
+    pub(crate) drained: bool,
+}
+
+impl<R> Progress<R> {
+    /// Nothing is known about what is left.
+    pub(crate) fn some(value: R) -> Progress<R> {
+        Progress { value, drained: false }
+    }
+}
+
+impl Progress<usize> {
+    /// A transfer on a byte stream of at most `wanted` bytes.
+    pub(crate) fn transfer(count: usize, wanted: usize) -> Progress<usize> {
+        // No bytes at all is the end of the stream, which is not to be waited for.
+        Progress { value: count, drained: count > 0 && count < wanted }
+    }
+}
+
+/// A registration with at most one reactor.
+#[derive(Debug)]
+struct Registration {
+    source: Arc<Source>,
+    home: Mutex<Option<Home>>,
+    /// The address of the home's reactor; 0 for none. A copy for readers without the lock.
+    home_address: AtomicUsize,
+    /// Would-blocks running on other reactors than the home.
+    strikes: AtomicU8,
+}
+
+#[derive(Debug)]
+struct Home {
+    reactor: Arc<Reactor>,
+    token: Token,
+    fd: RawFd,
+}
+
+/// A non-blocking file descriptor and its registration.
+#[derive(Debug)]
+pub(crate) struct Evented<S> {
+    // Dropped in this order: out of the epoll before the fd is closed.
+    registration: Registration,
+    io: S,
+}
+
+/// Who waits: a future with a ticket, or the one place of `poll_*` functions.
+enum Waits<'t> {
+    Future(&'t mut Ticket),
+    Polled,
+}
+
+impl<S: AsRawFd> Evented<S> {
+    /// Takes an fd that is non-blocking already.
+    pub(crate) fn new(io: S) -> Evented<S> {
+        let registration = Registration {
+            source: Arc::new(Source::new()),
+            home: Mutex::new(None),
+            home_address: AtomicUsize::new(0),
+            strikes: AtomicU8::new(0),
+        };
+        Evented { registration, io }
+    }
+
+    pub(crate) fn get(&self) -> &S {
+        &self.io
+    }
+
+    /// Takes the fd out of its epoll and hands it out.
+    pub(crate) fn into_inner(self) -> S {
+        drop(self.registration);
+        self.io
+    }
+
+    /// An operation that is not polled yet.
+    pub(crate) fn operation(&self, direction: Direction, cost: u16) -> Operation<'_, S> {
+        Operation { evented: self, direction, cost, ticket: Ticket::default() }
+    }
+
+    /// One attempt, for `try_*` functions.
+    pub(crate) fn try_once<R>(
+        &self,
+        direction: Direction,
+        mut attempt: impl FnMut(&S) -> io::Result<Progress<R>>,
+    ) -> io::Result<R> {
+        let readiness = &self.registration.source.readiness;
+        loop {
+            let seen = readiness.snapshot();
+            if !seen.is_ready(direction) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            match attempt(&self.io) {
+                Ok(progress) => return Ok(self.finish(direction, seen, progress)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    if error.kind() == io::ErrorKind::WouldBlock {
+                        let _ = readiness.clear(seen, direction);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Tries until something comes of it, for `poll_*` functions: one task per direction.
+    pub(crate) fn poll_operation<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        cost: u16,
+        attempt: impl FnMut(&S) -> io::Result<Progress<R>>,
+    ) -> Poll<io::Result<R>> {
+        self.poll(cx, direction, cost, Waits::Polled, attempt)
+    }
+
+    fn poll<R>(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        cost: u16,
+        mut waits: Waits<'_>,
+        mut attempt: impl FnMut(&S) -> io::Result<Progress<R>>,
+    ) -> Poll<io::Result<R>> {
+        std::task::ready!(budget::poll_remaining(cx));
+        let readiness = &self.registration.source.readiness;
+        let mut waiting = false;
+        loop {
+            let seen = readiness.snapshot();
+            if !seen.is_ready(direction) {
+                if waiting {
+                    return Poll::Pending;
+                }
+                self.registration.wait(direction, &mut waits, cx.waker());
+                // Look again: an event that came before the waker was in has woken nobody.
+                waiting = true;
+                continue;
+            }
+            match attempt(&self.io) {
+                Ok(progress) => {
+                    budget::take(cost);
+                    return Poll::Ready(Ok(self.finish(direction, seen, progress)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.registration.would_block(self.io.as_raw_fd(), seen, direction)?;
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn finish<R>(&self, direction: Direction, seen: Snapshot, progress: Progress<R>) -> R {
+        if progress.drained {
+            // Whether it was cleared or something new has come, the next operation finds out.
+            let _ = self.registration.source.readiness.clear(seen, direction);
+        }
+        progress.value
+    }
+}
+
+/// An operation on its way. Dropping it takes its waker out, or passes its turn on to the next who waits.
+#[derive(Debug)]
+pub(crate) struct Operation<'a, S: AsRawFd> {
+    evented: &'a Evented<S>,
+    direction: Direction,
+    cost: u16,
+    ticket: Ticket,
+}
+
+impl<'a, S: AsRawFd> Operation<'a, S> {
+    /// Tries until something comes of it.
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: impl FnMut(&S) -> io::Result<Progress<R>>,
+    ) -> Poll<io::Result<R>> {
+        let polled = self.evented.poll(cx, self.direction, self.cost, Waits::Future(&mut self.ticket), attempt);
+        if polled.is_ready() {
+            self.leave();
+        }
+        polled
+    }
+
+    fn leave(&mut self) {
+        if let Some(next) = self.evented.registration.source.leave(self.direction, &mut self.ticket) {
+            wake(next, context::report);
+        }
+    }
+}
+
+impl<S: AsRawFd> Drop for Operation<'_, S> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl Registration {
+    fn wait(&self, direction: Direction, waits: &mut Waits<'_>, waker: &Waker) {
+        match waits {
+            Waits::Future(ticket) => self.source.wait(direction, ticket, waker),
+            Waits::Polled => self.source.wait_polled(direction, waker),
+        }
+    }
+
+    /// The syscall said that there is nothing: sees to it that somebody will tell when there is.
+    fn would_block(&self, fd: RawFd, seen: Snapshot, direction: Direction) -> io::Result<()> {
+        if seen.needs_registration() {
+            return self.register(fd, false);
+        }
+        if self.source.readiness.clear(seen, direction) == Cleared::Cleared && self.is_foreign_too_often() {
+            return self.register(fd, true);
+        }
+        Ok(())
+    }
+
+    fn is_foreign_too_often(&self) -> bool {
+        // Relaxed, here and below: a heuristic; moving once too often or too late harms nobody.
+        let home = self.home_address.load(Ordering::Relaxed);
+        let here = context::with_current(|context| address(&context.reactor));
+        if here.is_none_or(|here| here == home) {
+            if self.strikes.load(Ordering::Relaxed) > 0 {
+                self.strikes.store(0, Ordering::Relaxed);
+            }
+            return false;
+        }
+        let strikes = self.strikes.load(Ordering::Relaxed).saturating_add(1);
+        self.strikes.store(strikes, Ordering::Relaxed);
+        strikes >= STRIKES_TO_MOVE
+    }
+
+    /// Registers with the current reactor, unless another operation did so while this one waited for the lock.
+    #[cold]
+    fn register(&self, fd: RawFd, moving: bool) -> io::Result<()> {
+        let here = context::current_or_error()?.reactor;
+        let mut home = self.home.lock();
+        let foreign = home.as_ref().is_some_and(|home| !Arc::ptr_eq(&home.reactor, &here));
+        if !self.source.readiness.snapshot().needs_registration() && !(moving && foreign) {
+            return Ok(());
+        }
+        let old = home.take();
+        if let Some(old) = &old {
+            old.reactor.deregister(old.fd, old.token);
+        }
+        // Before the epoll knows the fd, so that its first event is not wiped out.
+        self.source.readiness.register();
+        let refused = match here.register(fd, &self.source) {
+            Ok(token) => {
+                self.home_address.store(address(&here), Ordering::Relaxed);
+                self.strikes.store(0, Ordering::Relaxed);
+                *home = Some(Home { reactor: here, token, fd });
+                None
+            }
+            Err(RegisterError::Closed) => Some(context::closed_error()),
+            Err(RegisterError::Io(error)) => Some(error),
+        };
+        drop(home);
+        drop(old);
+        refused.map_or(Ok(()), |error| {
+            self.nobody_will_tell();
+            Err(error)
+        })
+    }
+
+    /// No epoll knows the fd any more: those who wait must find out for themselves.
+    #[cold]
+    fn nobody_will_tell(&self) {
+        let mut batch = Batch::new();
+        self.source.shut_down(&mut |waker| batch.push(waker));
+        batch.wake(context::report);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.lock().take() {
+            home.reactor.deregister(home.fd, home.token);
+        }
+    }
+}
+
+fn address(reactor: &Arc<Reactor>) -> usize {
+    Arc::as_ptr(reactor) as usize
+}

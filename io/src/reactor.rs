@@ -1,0 +1,324 @@
+//! The reactor of one worker: sources, timers, and the one place where its thread sleeps.
+//!
+//! # Parts, and who may touch them
+//!
+//! | part       | behind                | held by                                                             |
+//! |------------|-----------------------|---------------------------------------------------------------------|
+//! | `polling`  | a lock                | the owner through epoll_wait; a rescuer by `try_lock` only           |
+//! | `registry` | nothing (the kernel)  | anybody: registering does not wait for a parked owner                |
+//! | `slots`    | a lock                | anybody, for a few instructions; the poller for one batch of events  |
+//! | `timers`   | a lock of their own   | see `timers.rs`                                                      |
+//! | `waker`    | nothing (an eventfd)  | anybody                                                              |
+//!
+//! Wakers are collected while locks are held and woken when none is. Sources hold an `Arc` of their reactor from
+//! registration to deregistration, so an event never finds a reactor gone; and they are always taken out of the epoll
+//! before their fd is closed, so an event never finds another's fd.
+//!
+//! [`Reactor::park`] is for the owner alone. Everything else may be called from any thread: when the owner is stuck in
+//! user code, another worker calls [`Reactor::turn`] in its place.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry};
+
+use crate::clock::{Clock, Instant};
+use crate::context;
+use crate::readiness::Event;
+use crate::shim::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::shim::{Arc, Mutex, MutexGuard};
+use crate::slots::{Slots, Token};
+use crate::source::Source;
+use crate::timers::Timers;
+use crate::wake::{Batch, wake};
+
+/// How many events one epoll_wait fetches.
+const EVENTS_PER_TURN: usize = 256;
+
+/// After so many rounds `drain` lets others have their turn, however many events keep coming.
+const ROUNDS_PER_DRAIN: usize = 64;
+
+/// The token of the eventfd by which the owner is unparked.
+const UNPARK: mio::Token = mio::Token(usize::MAX);
+
+/// The sources, the timers and the sleep of one worker.
+pub struct Reactor {
+    polling: Mutex<Polling>,
+    registry: Registry,
+    waker: mio::Waker,
+    slots: Mutex<Slots<RawFd>>,
+    /// How many sources are registered: a copy for readers without the lock.
+    sources: AtomicUsize,
+    pub(crate) timers: Timers,
+    clock: Clock,
+    late_events: AtomicU64,
+}
+
+struct Polling {
+    poll: Poll,
+    events: Events,
+}
+
+/// Why a source could not be registered.
+#[derive(Debug)]
+pub(crate) enum RegisterError {
+    /// The reactor has shut down: register with another.
+    Closed,
+    /// The kernel refused.
+    Io(io::Error),
+}
+
+impl Reactor {
+    /// Makes a reactor: one epoll (known under two numbers) and one eventfd, nothing else.
+    ///
+    /// # Errors
+    /// The kernel's, usually that the process or the system has too many open files.
+    pub fn new(clock: Clock) -> io::Result<Arc<Reactor>> {
+        let poll = Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        let waker = mio::Waker::new(&registry, UNPARK)?;
+        let polling = Polling { poll, events: Events::with_capacity(EVENTS_PER_TURN) };
+        Ok(Arc::new(Reactor {
+            polling: Mutex::new(polling),
+            registry,
+            waker,
+            slots: Mutex::new(Slots::default()),
+            sources: AtomicUsize::new(0),
+            timers: Timers::new(clock.now().as_nanos()),
+            clock,
+            late_events: AtomicU64::new(0),
+        }))
+    }
+
+    /// Sleeps until an event, an unpark, the next timer or `max`; then dispatches what came. Returns how many wakers
+    /// it woke, which may be none. For the owner alone.
+    ///
+    /// With a virtual clock timers do not end the sleep: whoever moves the clock looks after them.
+    ///
+    /// # Errors
+    /// The kernel's. A signal is none: it ends the sleep.
+    pub fn park(&self, max: Option<Duration>) -> io::Result<usize> {
+        let timeout = self.arm(max);
+        let polled = self.poll_events(self.polling.lock(), timeout);
+        self.timers.disarm();
+        let (_, batch) = polled?;
+        Ok(batch.wake(context::report) + self.expire_timers())
+    }
+
+    /// Dispatches what is there and never sleeps. Callable from any thread; if another one is polling, only timers are
+    /// looked at. Returns how many wakers it woke.
+    pub fn turn(&self) -> usize {
+        self.turn_counting_events().1
+    }
+
+    /// Takes turns until there are no more events. Returns how many wakers it woke.
+    pub fn drain(&self) -> usize {
+        let mut woken = 0;
+        for _ in 0..ROUNDS_PER_DRAIN {
+            let (events, more) = self.turn_counting_events();
+            woken += more;
+            if events == 0 {
+                break;
+            }
+        }
+        woken
+    }
+
+    fn turn_counting_events(&self) -> (usize, usize) {
+        let mut counts = (0, 0);
+        if self.has_sources()
+            && let Some(polling) = self.polling.try_lock()
+        {
+            // An error here (there is none that epoll_wait(0) could give for a sound epoll) comes back in `park`.
+            if let Ok((events, batch)) = self.poll_events(polling, Some(Duration::ZERO)) {
+                counts = (events, batch.wake(context::report));
+            }
+        }
+        (counts.0, counts.1 + self.expire_timers())
+    }
+
+    /// Wakes those whose deadline has come. Returns how many there were.
+    pub fn expire_timers(&self) -> usize {
+        if self.timers.is_empty() {
+            return 0;
+        }
+        self.timers.expire(self.clock.now().as_nanos(), |waker| wake(waker, context::report))
+    }
+
+    /// Whether there are timers, roughly.
+    pub fn has_timers(&self) -> bool {
+        !self.timers.is_empty()
+    }
+
+    /// Whether there are sources, roughly.
+    pub fn has_sources(&self) -> bool {
+        self.source_count() > 0
+    }
+
+    /// How many timers there are, roughly.
+    pub fn timer_count(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// How many sources there are, roughly.
+    pub fn source_count(&self) -> usize {
+        // Relaxed: a hint. The owner sees its own registrations, and a parked owner is told by the kernel.
+        self.sources.load(Ordering::Relaxed)
+    }
+
+    /// How many events came for sources that were gone.
+    pub fn late_event_count(&self) -> u64 {
+        // Relaxed: a statistic.
+        self.late_events.load(Ordering::Relaxed)
+    }
+
+    /// The time at which `expire_timers` has something to do: the earliest deadline, or an earlier moment.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next_deadline().map(Instant::from_nanos)
+    }
+
+    /// Ends the owner's sleep, or its next one if it is awake. Callable from any thread.
+    pub fn unpark(&self) {
+        // The write to an eventfd fails only if the eventfd is not one.
+        self.waker.wake().expect("the eventfd of a reactor can be written");
+    }
+
+    /// The clock that this reactor's timers go by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Ends the reactor: everybody who waits for a source or a timer of it is woken and finds another reactor on the
+    /// thread that polls it, or an error. Callable from any thread, and more than once.
+    pub fn shut_down(&self) {
+        let sources = {
+            let mut slots = self.slots.lock();
+            let sources = slots.close();
+            for (_, fd) in &sources {
+                // Under the lock: whoever closes the fd must take its source out of the slots before, so these fds are
+                // still the sources' own. An error means that the kernel has forgotten it already.
+                let _ = self.registry.deregister(&mut SourceFd(fd));
+            }
+            self.count(&slots);
+            sources
+        };
+        let mut batch = Batch::new();
+        for (source, _) in &sources {
+            source.shut_down(&mut |waker| batch.push(waker));
+        }
+        drop(sources);
+        batch.wake(context::report);
+        self.timers.close(|waker| wake(waker, context::report));
+    }
+
+    /// Adds a file descriptor to the epoll, edge-triggered, both directions.
+    pub(crate) fn register(&self, fd: RawFd, source: &Arc<Source>) -> Result<Token, RegisterError> {
+        let token = {
+            let mut slots = self.slots.lock();
+            let token = slots.insert(source.clone(), fd).ok_or(RegisterError::Closed)?;
+            self.count(&slots);
+            token
+        };
+        let both = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.registry.register(&mut SourceFd(&fd), mio::Token(token.0), both) {
+            self.forget(token);
+            return Err(RegisterError::Io(error));
+        }
+        Ok(token)
+    }
+
+    /// Takes a file descriptor out of the epoll. To be called before it is closed.
+    pub(crate) fn deregister(&self, fd: RawFd, token: Token) {
+        // An error means that `shut_down` was here before.
+        let _ = self.registry.deregister(&mut SourceFd(&fd));
+        self.forget(token);
+    }
+
+    fn forget(&self, token: Token) {
+        let source = {
+            let mut slots = self.slots.lock();
+            let source = slots.remove(token);
+            self.count(&slots);
+            source
+        };
+        drop(source);
+    }
+
+    fn count(&self, slots: &Slots<RawFd>) {
+        // Relaxed: see `source_count`.
+        self.sources.store(slots.len(), Ordering::Relaxed);
+    }
+
+    /// How long the owner may sleep. Inserters of earlier timers know from here on that they must unpark it.
+    fn arm(&self, max: Option<Duration>) -> Option<Duration> {
+        if self.clock.is_virtual() {
+            self.timers.arm_for_ever();
+            return max;
+        }
+        if max.is_none() && self.timers.arm(u64::MAX) == u64::MAX {
+            return None;
+        }
+        let now = self.clock.now();
+        let at_most = max.map_or(Instant::FAR_FUTURE, |max| now + max);
+        let until = Instant::from_nanos(self.timers.arm(at_most.as_nanos()));
+        // mio rounds up to whole milliseconds, so the sleep does not end before the deadline.
+        (until != Instant::FAR_FUTURE).then(|| until - now)
+    }
+
+    /// One epoll_wait and the dispatch of its events. The wakers are to be woken when the lock is gone.
+    fn poll_events(
+        &self,
+        mut polling: MutexGuard<'_, Polling>,
+        timeout: Option<Duration>,
+    ) -> io::Result<(usize, Batch)> {
+        let mut batch = Batch::new();
+        let Polling { poll, events } = &mut *polling;
+        match poll.poll(events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok((0, batch)),
+            Err(error) => return Err(error),
+        }
+        let mut count = 0;
+        let mut slots = self.slots.lock();
+        for event in events.iter().filter(|event| event.token() != UNPARK) {
+            count += 1;
+            match slots.get(Token(event.token().0)) {
+                Some(source) => source.event(meaning(event), &mut |waker| batch.push(waker)),
+                // Relaxed: a statistic.
+                None => _ = self.late_events.fetch_add(1, Ordering::Relaxed),
+            }
+        }
+        slots.batch_done();
+        drop(slots);
+        Ok((count, batch))
+    }
+}
+
+fn meaning(event: &mio::event::Event) -> Event {
+    Event {
+        readable: event.is_readable(),
+        writable: event.is_writable(),
+        read_closed: event.is_read_closed() || event.is_error(),
+        write_closed: event.is_write_closed() || event.is_error(),
+    }
+}
+
+/// The epoll's number, so that a reactor can be watched by another epoll.
+impl AsRawFd for Reactor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.registry.as_raw_fd()
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor")
+            .field("sources", &self.source_count())
+            .field("timers", &self.timer_count())
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+//! Waiting for a point in time.
+//!
+//! A [`Sleep`] costs nothing until it is polled: no clock is read, no timer made. The first poll that has to wait
+//! registers it with the timers of the worker it is polled on. The task may be stolen afterwards, the timer stays; it
+//! is cancelled in drop, from whichever thread.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crate::budget;
+use crate::clock::{Instant, saturating_nanos};
+use crate::context;
+use crate::reactor::Reactor;
+use crate::shim::Arc;
+use crate::timers::State;
+use crate::wheel::Key;
+
+/// Waits for a duration, counted from the first poll.
+///
+/// `sleep(Duration::ZERO)` gives way for exactly one turn. Any duration up to `Duration::MAX` is accepted; one that
+/// is too long for the clock means "practically never". It never ends early, and up to about two milliseconds late on
+/// an idle worker.
+///
+/// # Panics
+/// When polled on a thread without a raddle runtime.
+///
+/// # Cancel safety
+/// Dropping it cancels the timer and loses nothing. A new `sleep` starts from the beginning; to go on waiting, keep the
+/// [`Sleep`] and await `&mut sleep`.
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep::new(Stage::Fresh, saturating_nanos(duration))
+}
+
+/// Waits until a point in time. One that is past gives way for exactly one turn.
+///
+/// # Panics
+/// When polled on a thread without a raddle runtime.
+///
+/// # Cancel safety
+/// Dropping it cancels the timer and loses nothing.
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep::new(Stage::Aimed, deadline.as_nanos())
+}
+
+/// The future of [`sleep`] and [`sleep_until`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep {
+    /// In stage `Fresh` the duration, later the deadline, in nanoseconds.
+    nanos: u64,
+    /// The timers this is registered with.
+    home: Option<Arc<Reactor>>,
+    /// With `index`: the registration, if there is a home.
+    seq: u64,
+    index: u32,
+    stage: Stage,
+}
+
+const _: () = assert!(size_of::<Sleep>() <= 40, "a Sleep is small");
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Not polled: `nanos` is a duration.
+    Fresh,
+    /// The deadline is known, no timer made.
+    Aimed,
+    /// A timer is or was registered.
+    Registered,
+    /// The deadline has come; ready as soon as the task has had its turn.
+    Due,
+    /// It was ready.
+    Elapsed,
+}
+
+impl Sleep {
+    fn new(stage: Stage, nanos: u64) -> Sleep {
+        Sleep { nanos, home: None, seq: 0, index: 0, stage }
+    }
+
+    /// When this ends. `None` before the first poll of a [`sleep`], whose time has not begun.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        (self.stage != Stage::Fresh).then(|| Instant::from_nanos(self.nanos))
+    }
+
+    /// Waits until another point in time instead, also if it was ready before.
+    pub fn reset(&mut self, deadline: Instant) {
+        self.cancel();
+        self.nanos = deadline.as_nanos();
+        self.stage = Stage::Aimed;
+    }
+
+    /// Whether it was ready.
+    #[must_use]
+    pub fn is_elapsed(&self) -> bool {
+        self.stage == Stage::Elapsed
+    }
+
+    fn key(&self) -> Key {
+        Key { index: self.index, seq: self.seq }
+    }
+
+    fn cancel(&mut self) {
+        if let Some(home) = self.home.take() {
+            // Dropped here, where no lock is held.
+            drop(home.timers.cancel(self.key()));
+        }
+    }
+
+    /// Learns the deadline and makes a timer; the first poll.
+    #[track_caller]
+    fn start(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let zero = self.stage == Stage::Fresh && self.nanos == 0;
+        let now = if zero { Instant::from_nanos(0) } else { now_or_panic() };
+        if self.stage == Stage::Fresh {
+            self.nanos = (now + Duration::from_nanos(self.nanos)).as_nanos();
+            self.stage = Stage::Aimed;
+        }
+        if self.nanos <= now.as_nanos() {
+            self.stage = Stage::Due;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.register(now, cx);
+        Poll::Pending
+    }
+
+    #[track_caller]
+    fn register(&mut self, now: Instant, cx: &mut Context<'_>) {
+        // Cloned first: a foreign waker may do anything, and what follows holds the context and a lock.
+        let waker = cx.waker().clone();
+        let (now_ns, when_ns) = (now.as_nanos(), self.nanos);
+        let inserted = context::with_current(|context| {
+            let reactor = &context.reactor;
+            reactor.timers.insert(now_ns, when_ns, waker).map(|inserted| (reactor.clone(), inserted))
+        });
+        let Some(inserted) = inserted else { context::panic_no_timers(false) };
+        // The refused waker is dropped by the panic, with no lock held.
+        let Ok((home, inserted)) = inserted else { context::panic_no_timers(true) };
+        if inserted.unpark {
+            home.unpark();
+        }
+        (self.index, self.seq) = (inserted.key.index, inserted.key.seq);
+        self.home = Some(home);
+        self.stage = Stage::Registered;
+    }
+
+    /// Looks whether the timer has fired, and sees to it that it wakes the task that asks.
+    #[track_caller]
+    fn check(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let home = self.home.as_ref().expect("registered sleeps have a home");
+        match home.timers.state(self.key(), cx.waker()) {
+            State::Waiting => return Poll::Pending,
+            State::OtherWaker => match home.timers.replace_waker(self.key(), cx.waker().clone()) {
+                Ok(replaced) => {
+                    drop(replaced);
+                    return Poll::Pending;
+                }
+                // It fired, or was closed, in between.
+                Err(_unused) => return self.check(cx),
+            },
+            State::Gone => {}
+            State::Closed => {
+                let now = now_or_panic();
+                if now.as_nanos() < self.nanos {
+                    self.home = None;
+                    self.register(now, cx);
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.home = None;
+        self.stage = Stage::Due;
+        Poll::Ready(())
+    }
+}
+
+#[track_caller]
+fn now_or_panic() -> Instant {
+    match context::with_current(|context| context.reactor.clock().now()) {
+        Some(now) => now,
+        None => context::panic_no_timers(false),
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    #[track_caller]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match self.stage {
+            Stage::Fresh | Stage::Aimed => return self.start(cx),
+            Stage::Registered => ready!(self.check(cx)),
+            Stage::Due => {}
+            Stage::Elapsed => return Poll::Ready(()),
+        }
+        ready!(budget::poll_proceed(cx));
+        self.stage = Stage::Elapsed;
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Sleep");
+        match self.deadline() {
+            Some(deadline) => debug.field("deadline", &deadline),
+            None => debug.field("duration", &Duration::from_nanos(self.nanos)),
+        };
+        debug.field("stage", &self.stage).finish()
+    }
+}

@@ -1,0 +1,53 @@
+//! Waking others' tasks: collected under locks, called without, and never trusted not to panic.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Waker;
+
+/// How many wakers a batch holds without allocating. Picked from thin air: most turns of a reactor wake fewer.
+const INLINE: usize = 16;
+
+/// Wakers taken out under a lock, to be woken after it.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    inline: [Option<Waker>; INLINE],
+    len: usize,
+    more: Vec<Waker>,
+}
+
+impl Batch {
+    pub(crate) fn new() -> Batch {
+        Batch { inline: [const { None }; INLINE], len: 0, more: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, waker: Waker) {
+        match self.inline.get_mut(self.len) {
+            Some(place) => *place = Some(waker),
+            None => self.more.push(waker),
+        }
+        self.len += 1;
+    }
+
+    /// Wakes all, first in first out, with no lock held. Returns how many there were.
+    pub(crate) fn wake(self, report: fn(&str)) -> usize {
+        self.inline.into_iter().flatten().chain(self.more).for_each(|waker| wake(waker, report));
+        self.len
+    }
+}
+
+/// Wakes one task. A panic in the waker is caught and reported: its task's fault must not end the worker's turn.
+pub(crate) fn wake(waker: Waker, report: fn(&str)) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        report_panic(payload, report);
+    }
+}
+
+#[cold]
+fn report_panic(payload: Box<dyn Any + Send>, report: fn(&str)) {
+    let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    report(&format!("a waker panicked: {}", text.unwrap_or("(not a text)")));
+    if text.is_none() {
+        // Dropping a payload of unknown type may panic again.
+        std::mem::forget(payload);
+    }
+}

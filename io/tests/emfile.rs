@@ -1,0 +1,52 @@
+//! A listener without file descriptors pauses, says so once, and goes on. In a file of its own, since the limit is the
+//! process's.
+
+mod common;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use common::{REPORTS, run, spawn};
+use raddle_io::net::TcpListener;
+use raddle_io::sleep;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+#[test]
+fn accept_survives_the_lack_of_file_descriptors() {
+    run(async {
+        let listener = Rc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let address = listener.local_addr().unwrap();
+        let (client, other) = (connect(address), connect(address));
+
+        let before = getrlimit(Resource::Nofile);
+        // Lower than what is open: the next file descriptor cannot be had.
+        setrlimit(Resource::Nofile, Rlimit { current: Some(3), maximum: before.maximum }).unwrap();
+        let accepting = spawn({
+            let listener = listener.clone();
+            async move { listener.accept().await }
+        });
+        let polling = spawn({
+            let listener = listener.clone();
+            async move { std::future::poll_fn(|cx| listener.poll_accept(cx)).await }
+        });
+        while REPORTS.lock().unwrap().is_empty() {
+            common::yield_now().await;
+        }
+        // Long enough for several attempts of both.
+        sleep(Duration::from_millis(60)).await;
+        setrlimit(Resource::Nofile, before).unwrap();
+
+        let mut peers = [accepting.await.unwrap().1, polling.await.unwrap().1];
+        let mut expected = [client.local_addr().unwrap(), other.local_addr().unwrap()];
+        peers.sort();
+        expected.sort();
+        assert_eq!(peers, expected);
+        let reports = REPORTS.lock().unwrap();
+        assert_eq!(reports.len(), 1, "{reports:?}");
+        assert!(reports[0].contains("cannot accept connections at present: Too many open files"), "{reports:?}");
+    });
+}
+
+fn connect(address: std::net::SocketAddr) -> std::net::TcpStream {
+    std::net::TcpStream::connect(address).unwrap()
+}

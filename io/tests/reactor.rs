@@ -1,0 +1,260 @@
+//! What a reactor promises: parking, unparking, standing in for its owner, and its end.
+
+mod common;
+
+use std::future::Future as _;
+use std::io::Write as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use common::{Counter, context_of, new_reactor, poll_once, run_on};
+use raddle_io::context::enter;
+use raddle_io::net::{TcpListener, TcpStream};
+use raddle_io::{Clock, Instant, sleep};
+use raddle_io::reactor::Reactor;
+
+const MS: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn pair() -> (TcpStream, std::net::TcpStream) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (TcpStream::try_from(listener.accept().unwrap().0).unwrap(), peer)
+}
+
+#[test]
+fn an_unpark_before_the_park_is_not_lost() {
+    let reactor = new_reactor();
+    for _ in 0..3 {
+        reactor.unpark();
+        reactor.park(None).unwrap();
+    }
+    let other = reactor.clone();
+    let unparking = std::thread::spawn(move || other.unpark());
+    reactor.park(None).unwrap();
+    unparking.join().unwrap();
+}
+
+#[test]
+fn a_park_ends_at_the_time_given() {
+    let reactor = new_reactor();
+    let before = Instant::now();
+    assert_eq!(reactor.park(Some(5 * MS)).unwrap(), 0);
+    assert!(before.elapsed() >= 5 * MS);
+}
+
+#[test]
+fn a_virtual_clock_does_not_end_a_park_by_itself() {
+    let reactor = Reactor::new(Clock::auto()).unwrap();
+    let _entered = enter(context_of(&reactor));
+    let (count, waker) = Counter::new();
+    let mut pause = sleep(MS);
+    assert!(Pin::new(&mut pause).poll(&mut Context::from_waker(&waker)).is_pending());
+    reactor.park(Some(20 * MS)).unwrap();
+    assert_eq!(count.count(), 0);
+    reactor.clock().advance_to(reactor.next_deadline().unwrap());
+    assert_eq!((reactor.expire_timers(), count.count()), (1, 1));
+}
+
+/// While the owner is stuck outside its reactor, another thread dispatches its events and timers.
+#[test]
+fn another_thread_can_take_the_turn() {
+    let reactor = new_reactor();
+    let _entered = enter(context_of(&reactor));
+    let (stream, mut peer) = pair();
+    let ((read_count, read_waker), (sleep_count, sleep_waker)) = (Counter::new(), Counter::new());
+    let mut byte = [0];
+    let mut read = stream.read(&mut byte);
+    assert!(Pin::new(&mut read).poll(&mut Context::from_waker(&read_waker)).is_pending());
+    let mut pause = sleep(MS);
+    assert!(Pin::new(&mut pause).poll(&mut Context::from_waker(&sleep_waker)).is_pending());
+    peer.write_all(b"x").unwrap();
+    let rescuer = reactor.clone();
+    let rescuing = std::thread::spawn(move || {
+        let mut woken = 0;
+        while woken < 2 {
+            woken += rescuer.drain();
+        }
+    });
+    rescuing.join().unwrap();
+    assert_eq!((read_count.count(), sleep_count.count()), (1, 1));
+}
+
+/// A turn beside a parked owner neither waits for it nor takes its unpark away.
+#[test]
+fn a_turn_does_not_wait_for_a_parked_owner() {
+    let reactor = new_reactor();
+    let _entered = enter(context_of(&reactor));
+    let (stream, _peer) = pair();
+    let (_, waker) = Counter::new();
+    let mut byte = [0];
+    let mut read = stream.read(&mut byte);
+    assert!(Pin::new(&mut read).poll(&mut Context::from_waker(&waker)).is_pending());
+    let owner = reactor.clone();
+    let parking = std::thread::spawn(move || owner.park(None).unwrap());
+    for _ in 0..1000 {
+        reactor.turn();
+    }
+    reactor.unpark();
+    parking.join().unwrap();
+}
+
+#[test]
+fn sources_come_and_go_with_their_sockets() {
+    let reactor = new_reactor();
+    run_on(&reactor.clone(), async {
+        let (stream, _peer) = pair();
+        assert!(!reactor.has_sources());
+        let mut byte = [0];
+        assert!(poll_once(&mut stream.read(&mut byte)).await.is_pending());
+        assert_eq!(reactor.source_count(), 1);
+        drop(stream);
+        assert_eq!(reactor.source_count(), 0);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        assert!(poll_once(&mut listener.accept()).await.is_pending());
+        assert_eq!(reactor.source_count(), 1);
+        drop(listener.into_std().unwrap());
+        assert_eq!(reactor.source_count(), 0);
+    });
+}
+
+#[test]
+fn a_stream_outlives_its_reactor() {
+    let (stream, mut peer) = pair();
+    let mut byte = [0; 8];
+    let mut read = stream.read(&mut byte);
+    let (count, waker) = Counter::new();
+    let mut cx = Context::from_waker(&waker);
+    let old = new_reactor();
+    {
+        let _entered = enter(context_of(&old));
+        assert!(Pin::new(&mut read).poll(&mut cx).is_pending());
+        old.shut_down();
+        assert_eq!((count.count(), old.source_count()), (1, 0), "it was told");
+        let Poll::Ready(Err(error)) = Pin::new(&mut read).poll(&mut cx) else { panic!("it waits for nobody") };
+        assert!(error.to_string().contains("has shut down"), "{error}");
+    }
+    let new = new_reactor();
+    run_on(&new.clone(), async {
+        assert!(poll_once(&mut read).await.is_pending());
+        assert_eq!(new.source_count(), 1);
+        peer.write_all(b"there").unwrap();
+        assert_eq!(read.await.unwrap(), 5);
+    });
+}
+
+#[test]
+fn a_sleep_outlives_its_reactor() {
+    let old = new_reactor();
+    let (count, waker) = Counter::new();
+    let mut long = sleep(HOUR);
+    let mut short = sleep(5 * MS);
+    {
+        let _entered = enter(context_of(&old));
+        for pause in [&mut long, &mut short] {
+            assert!(Pin::new(pause).poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        old.shut_down();
+    }
+    assert_eq!((count.count(), old.timer_count()), (2, 0), "they were told");
+    let new = new_reactor();
+    run_on(&new.clone(), async {
+        let deadline = short.deadline().unwrap();
+        (&mut short).await;
+        assert!(Instant::now() >= deadline);
+        assert!(poll_once(&mut long).await.is_pending());
+        assert_eq!(new.timer_count(), 1);
+    });
+}
+
+/// A stream whose task has moved to another worker follows it there.
+#[test]
+fn a_stream_that_keeps_waiting_elsewhere_moves() {
+    let (home, elsewhere) = (new_reactor(), new_reactor());
+    let (stream, mut peer) = pair();
+    let mut byte = [0];
+    run_on(&home, async {
+        assert!(poll_once(&mut stream.read(&mut byte)).await.is_pending());
+    });
+    assert_eq!((home.source_count(), elsewhere.source_count()), (1, 0));
+    let _entered = enter(context_of(&elsewhere));
+    let (count, waker) = Counter::new();
+    for round in 1..=8 {
+        let mut read = stream.read(&mut byte);
+        let mut cx = Context::from_waker(&waker);
+        assert!(Pin::new(&mut read).poll(&mut cx).is_pending());
+        peer.write_all(b"x").unwrap();
+        while count.count() < round {
+            home.park(None).unwrap();
+        }
+        // One byte fills the buffer, so readiness stays and the next read meets would-block.
+        assert!(matches!(Pin::new(&mut read).poll(&mut cx), Poll::Ready(Ok(1))));
+    }
+    assert!(Pin::new(&mut stream.read(&mut byte)).poll(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!((home.source_count(), elsewhere.source_count()), (0, 1));
+    let mut read = stream.read(&mut byte);
+    assert!(Pin::new(&mut read).poll(&mut Context::from_waker(&waker)).is_pending());
+    peer.write_all(b"x").unwrap();
+    while count.count() < 9 {
+        elsewhere.park(None).unwrap();
+    }
+}
+
+/// Threads register and deregister while the owner parks, and the reactor ends in the middle of it.
+#[test]
+fn shutting_down_under_load_leaves_nothing_behind() {
+    let reactor = new_reactor();
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let reactor = reactor.clone();
+            std::thread::spawn(move || {
+                let _entered = enter(context_of(&reactor));
+                let (stream, _peer) = pair();
+                loop {
+                    let (count, waker) = Counter::new();
+                    let mut byte = [0];
+                    let mut read = stream.read(&mut byte);
+                    match Pin::new(&mut read).poll(&mut Context::from_waker(&waker)) {
+                        Poll::Pending => drop(read),
+                        Poll::Ready(Err(_shut_down)) => break,
+                        Poll::Ready(Ok(_)) => unreachable!("nobody writes"),
+                    }
+                    let (stream, _peer) = pair();
+                    let _ = Pin::new(&mut stream.read(&mut byte)).poll(&mut Context::from_waker(&waker));
+                    assert_eq!(Arc::strong_count(&count), 2);
+                }
+            })
+        })
+        .collect();
+    for _ in 0..50 {
+        reactor.park(Some(MS)).unwrap();
+    }
+    reactor.shut_down();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert_eq!(reactor.source_count(), 0);
+}
+
+/// What may cross threads, and what a task may hold across an await.
+#[test]
+fn promises_of_send_and_sync() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Reactor>();
+    shared::<TcpStream>();
+    shared::<TcpListener>();
+    shared::<raddle_io::Sleep>();
+    shared::<raddle_io::Interval>();
+    shared::<raddle_io::Timeout<()>>();
+    shared::<raddle_io::TimeoutError>();
+    shared::<raddle_io::net::OwnedReadHalf>();
+    shared::<raddle_io::net::OwnedWriteHalf>();
+    shared::<raddle_io::net::Read<'_>>();
+    shared::<raddle_io::net::Write<'_>>();
+    shared::<raddle_io::net::Accept<'_>>();
+    fn sent<T: Send>() {}
+    sent::<raddle_io::net::Connect>();
+    sent::<raddle_io::net::Bind>();
+}

@@ -1,0 +1,110 @@
+//! A runtime from outside: `Handle`.
+
+use std::error::Error;
+use std::fmt;
+use std::future::IntoFuture;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::block_on::block_on_thread;
+use super::callbacks::{self, CallHandle};
+use super::metrics::Metrics;
+use super::spawn::{NO_RUNTIME, create_on};
+use super::task::Task;
+use crate::scheduler::context;
+use crate::scheduler::phase::Phase;
+use crate::scheduler::shared::Shared;
+
+/// A runtime, reachable from any thread.
+///
+/// # Examples
+/// ```
+/// raddle::run(async {
+///     let handle = raddle::Handle::current();
+///     let thread = std::thread::spawn(move || handle.create_task(async { 5 }).join_blocking().unwrap());
+///     assert_eq!(raddle::to_thread(|| thread.join().unwrap()).await.unwrap(), 5);
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Handle(pub(super) Arc<Shared>);
+
+impl Handle {
+    /// The runtime that this thread is a worker of.
+    ///
+    /// # Panics
+    /// Outside a runtime.
+    #[track_caller]
+    pub fn current() -> Handle {
+        Handle::try_current().unwrap_or_else(|| panic!("Handle::current: {NO_RUNTIME}"))
+    }
+
+    /// The runtime that this thread is a worker of, if it is one.
+    pub fn try_current() -> Option<Handle> {
+        context::current().map(|worker| Handle(worker.shared.clone()))
+    }
+
+    /// Starts a task on this runtime: asyncio's `run_coroutine_threadsafe`.
+    ///
+    /// Before the runtime's first `run` the task waits for it. When the runtime has ended, the task is cancelled at
+    /// birth and its future dropped here.
+    #[track_caller]
+    pub fn create_task<F>(&self, future: F) -> Task<F::Output>
+    where
+        F: IntoFuture,
+        F::IntoFuture: Send + 'static,
+        F::Output: Send + 'static,
+    {
+        create_on(&self.0, future.into_future(), Location::caller())
+    }
+
+    /// Waits for a future in this plain thread; its sleeps and sockets are served by this runtime.
+    ///
+    /// # Panics
+    /// On a worker, which would stand still with all its tasks: await the future there.
+    pub fn block_on<F: IntoFuture>(&self, future: F) -> F::Output {
+        assert!(
+            context::current().is_none(),
+            "Handle::block_on on a worker thread would stop its other tasks: use `.await`"
+        );
+        let reactor = self.0.reactor_for_outsider();
+        let io = reactor.map(|reactor| raddle_io::context::enter(self.0.io_context(reactor)));
+        let output = block_on_thread(future.into_future());
+        drop(io);
+        output
+    }
+
+    /// Calls `f` on a worker soon: asyncio's `call_soon_threadsafe`.
+    ///
+    /// # Errors
+    /// [`Closed`] when the runtime is ending or has ended; `f` is dropped then.
+    #[track_caller]
+    pub fn call_soon(&self, f: impl FnOnce() + Send + 'static) -> Result<CallHandle, Closed> {
+        if self.0.phase.get() >= Phase::Closing {
+            return Err(Closed(()));
+        }
+        Ok(callbacks::soon(&self.0, f))
+    }
+
+    /// Numbers about the runtime's work so far.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Handle of {} with {} workers>", self.0.config.name, self.0.config.workers)
+    }
+}
+
+/// The runtime is ending or has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed(());
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the runtime has ended and takes no more work")
+    }
+}
+
+impl Error for Closed {}

@@ -1,0 +1,17 @@
+//! asyncio's face: what a user calls.
+
+mod block_on;
+pub(crate) mod callbacks;
+#[allow(unsafe_code)]
+pub(crate) mod gather;
+pub(crate) mod handle;
+pub(crate) mod inspect;
+pub(crate) mod metrics;
+#[allow(unsafe_code)]
+pub(crate) mod runner;
+mod shutdown;
+#[allow(unsafe_code)]
+pub(crate) mod spawn;
+pub(crate) mod task;
+pub(crate) mod to_thread;
+pub(crate) mod yield_now;

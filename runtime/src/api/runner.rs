@@ -1,0 +1,290 @@
+//! Running a program: `run` and `Runner`.
+
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use raddle_io::Clock;
+use raddle_io::reactor::Reactor;
+
+use super::handle::Handle;
+use crate::harness::create::create_main;
+use crate::harness::join::Join;
+use crate::scheduler::config::Config;
+use crate::scheduler::context;
+use crate::scheduler::phase::Phase;
+use crate::scheduler::report::ExceptionContext;
+use crate::scheduler::shared::Shared;
+use crate::scheduler::worker::Worker;
+use crate::task::error::TaskError;
+
+/// How long the end of one `run` waits for the other workers to come to rest: one may be in a long poll.
+const FREEZE_AT_MOST: Duration = Duration::from_millis(100);
+
+/// Runs a program: `main` on this thread, its tasks on every core. asyncio's `run`.
+///
+/// When main ends, with a value or a panic, every other task is cancelled, blocking threads are waited for (both up
+/// to a grace period), and then the value is returned, or the panic goes on.
+///
+/// `main` need be neither `Send` nor `'static`.
+///
+/// # Panics
+/// Inside a task: `.await` the future there instead. When the system refuses the one epoll instance that is needed;
+/// [`Runner::try_run`] returns that as an error.
+///
+/// # Examples
+/// ```
+/// let word = String::from("hello");
+/// let length = raddle::run(async { word.len() });
+/// assert_eq!(length, 5);
+/// ```
+#[track_caller]
+pub fn run<F: IntoFuture>(main: F) -> F::Output {
+    let mut runner = Runner::new();
+    let ended = runner.run_main(main.into_future(), Location::caller());
+    drop(runner);
+    settle(ended.unwrap_or_else(|error| panic!("raddle::run: {error}")))
+}
+
+/// Builds a runtime and runs programs on it, one after another. asyncio's `Runner`.
+///
+/// A builder until its first run. Between two runs everything is frozen: workers stand still, no timer fires, no
+/// event is looked at. Dropping it is asyncio's `close()`: what is left is cancelled.
+///
+/// # Examples
+/// ```
+/// let mut runner = raddle::Runner::new().workers(2).name("app");
+/// assert_eq!(runner.run(async { 1 }), 1);
+/// assert_eq!(runner.run(async { 2 }), 2);
+/// ```
+pub struct Runner {
+    config: Config,
+    runtime: Option<Runtime>,
+    /// Worker 0 is this thread.
+    _local: PhantomData<*const ()>,
+}
+
+struct Runtime {
+    shared: Arc<Shared>,
+    worker: Box<Worker>,
+}
+
+impl Runner {
+    /// A runtime with a worker per available core.
+    pub fn new() -> Runner {
+        Runner { config: Config::default(), runtime: None, _local: PhantomData }
+    }
+
+    /// How many workers there are at most, the calling thread among them; the others start when there is surplus
+    /// work. One worker runs tasks in asyncio's order.
+    ///
+    /// # Panics
+    /// When `n` is 0.
+    #[track_caller]
+    pub fn workers(mut self, n: usize) -> Runner {
+        assert!(n > 0, "workers(0): at least 1");
+        assert!(n <= 1024, "workers({n}): at most 1024");
+        self.config.workers = n;
+        self
+    }
+
+    /// The prefix of thread names; `raddle` unless said otherwise.
+    pub fn name(mut self, prefix: &str) -> Runner {
+        self.config.name = prefix.to_owned();
+        self
+    }
+
+    /// How long the end of the runtime waits for tasks that are stuck in a poll and for blocking threads; 5 s unless
+    /// said otherwise. What is stuck longer is reported and left behind.
+    pub fn grace(mut self, grace: Duration) -> Runner {
+        self.config.grace = Some(grace);
+        self
+    }
+
+    /// How many threads [`to_thread`](crate::to_thread) uses at most; cores + 4, and at most 32, unless said
+    /// otherwise.
+    ///
+    /// # Panics
+    /// When `max` is 0.
+    #[track_caller]
+    pub fn blocking_threads(mut self, max: usize) -> Runner {
+        assert!(max > 0, "blocking_threads(0): at least 1");
+        self.config.blocking_threads = max;
+        self
+    }
+
+    /// Who is told of errors that nobody awaits; they go to stderr unless said otherwise.
+    pub fn on_exception(mut self, f: impl Fn(&ExceptionContext) + Send + Sync + 'static) -> Runner {
+        self.config.on_exception = Some(Arc::new(f));
+        self
+    }
+
+    /// The clock that timers go by. [`Clock::auto`] is for tests with one worker: its time jumps to the next
+    /// deadline whenever nothing can run.
+    pub fn clock(mut self, clock: Clock) -> Runner {
+        self.config.clock = clock;
+        self
+    }
+
+    /// Runs `main` on this thread and returns its value.
+    ///
+    /// # Panics
+    /// As [`run`](crate::run). A panic of `main` goes on in the caller; the runner may be used again.
+    #[track_caller]
+    pub fn run<F: IntoFuture>(&mut self, main: F) -> F::Output {
+        let caller = Location::caller();
+        let ended = self.run_main(main.into_future(), caller);
+        self.freeze();
+        settle(ended.unwrap_or_else(|error| panic!("Runner::run: {error}")))
+    }
+
+    /// Runs `main` on this thread and returns its value.
+    ///
+    /// # Errors
+    /// [`RunError::Io`] when the system refuses the one epoll instance that is needed.
+    ///
+    /// # Panics
+    /// Inside a task, and with a panic of `main`.
+    #[track_caller]
+    pub fn try_run<F: IntoFuture>(&mut self, main: F) -> Result<F::Output, RunError> {
+        let caller = Location::caller();
+        let ended = self.run_main(main.into_future(), caller)?;
+        self.freeze();
+        Ok(settle(ended))
+    }
+
+    /// The runtime from outside; also before the first run, whose tasks then wait for it.
+    ///
+    /// # Panics
+    /// When the system refuses an epoll instance.
+    #[track_caller]
+    pub fn handle(&mut self) -> Handle {
+        match self.runtime() {
+            Ok(runtime) => Handle(runtime.shared.clone()),
+            Err(error) => panic!("Runner::handle: {error}"),
+        }
+    }
+
+    fn runtime(&mut self) -> Result<&mut Runtime, RunError> {
+        if self.runtime.is_none() {
+            let clock = self.config.clock.clone();
+            assert!(
+                !clock.is_virtual() || self.config.workers == 1,
+                "Clock::auto with {} workers: time can only jump when there is one; say workers(1)",
+                self.config.workers
+            );
+            let reactor = Reactor::new(clock).map_err(RunError::Io)?;
+            let (shared, seed) = Shared::new(self.config.clone());
+            shared.set_reactor(0, reactor.clone());
+            let worker = Box::new(Worker::new(shared.clone(), seed, reactor));
+            self.runtime = Some(Runtime { shared, worker });
+        }
+        Ok(self.runtime.as_mut().expect("made above"))
+    }
+
+    /// Runs `main` to its end; other tasks are left as they are.
+    #[track_caller]
+    fn run_main<F: Future>(
+        &mut self,
+        main: F,
+        spawned_at: &'static Location<'static>,
+    ) -> Result<Result<F::Output, TaskError>, RunError> {
+        assert!(
+            context::current().is_none(),
+            "raddle::run inside a running task would stop its worker: `.await` the future, or use `create_task`"
+        );
+        let Runtime { shared, worker } = self.runtime()?;
+        shared.phase.set(Phase::Running);
+        shared.threads.notify_all();
+        let abort = AbortOnUnwind;
+        // SAFETY: main is pinned to this worker, whose loop runs below until main has ended: neither its future nor
+        // its output outlives this call, whatever refers to the task still.
+        let task = unsafe { create_main(worker, main, spawned_at) };
+        worker.main.set(Some(task));
+        worker.run_until(|| worker.is_main_done());
+        worker.main.set(None);
+        // SAFETY: the handle's reference; its output is main's.
+        let mut join = unsafe { Join::<F::Output>::new(task) };
+        let ended = join.try_take().expect("main has ended");
+        join.drop_handle();
+        std::mem::forget(abort);
+        Ok(ended)
+    }
+
+    /// Lets all workers come to rest.
+    fn freeze(&self) {
+        if let Some(Runtime { shared, .. }) = &self.runtime {
+            shared.phase.set(Phase::Frozen);
+            shared.unpark_all();
+            shared.threads.wait_until_frozen(FREEZE_AT_MOST);
+        }
+    }
+}
+
+impl Default for Runner {
+    fn default() -> Runner {
+        Runner::new()
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        if let Some(Runtime { shared, worker }) = self.runtime.take() {
+            super::shutdown::shut_down(&shared, &worker);
+        }
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// Main's value, or its panic.
+fn settle<T>(ended: Result<T, TaskError>) -> T {
+    match ended {
+        Ok(value) => value,
+        Err(TaskError::Panicked(panic)) => panic.resume(),
+        Err(error) => panic!("main ended without a value: {error}"),
+    }
+}
+
+/// Main's future lies in task memory but borrows from this thread's stack: nothing may unwind past it.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        eprintln!("raddle: the scheduler itself panicked; this is a bug in raddle");
+        std::process::abort();
+    }
+}
+
+/// Why a program could not be run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The system refused what worker 0 needs.
+    Io(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Io(error) => write!(f, "the runtime could not be started: {error}"),
+        }
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            RunError::Io(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The end of a runtime, step by step.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::harness::create;
+use crate::harness::join::release_walked;
+use crate::scheduler::phase::Phase;
+use crate::scheduler::report::ExceptionContext;
+use crate::scheduler::shared::Shared;
+use crate::scheduler::worker::Worker;
+use crate::task::status::TaskInfo;
+
+/// A task whose birth crossed the walk is found by the next one.
+const WALK_EVERY: Duration = Duration::from_millis(20);
+
+/// Ends a runtime, on worker 0's thread, after main has ended (step 1) and its value is kept.
+pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
+    let deadline = Instant::now() + shared.config.shutdown_grace();
+    // 2. What is created from here on is cancelled at birth: a worker drops its future.
+    shared.phase.set(Phase::Closing);
+    shared.threads.notify_all();
+    // 3. Every task that lives is cancelled; 4. workers run until the last has ended.
+    cancel_all(shared, worker, deadline);
+    // 5. What is stuck in a poll is reported and left behind.
+    report_stuck_tasks(shared);
+    // 6. Blocking threads.
+    if !shared.blocking.close(deadline.saturating_duration_since(Instant::now())) {
+        let text = "a blocking call outlasted the runtime's grace period; its thread is left behind";
+        shared.report(&ExceptionContext::new(text));
+    }
+    // 7. Workers leave.
+    shared.threads.close();
+    shared.close_queues();
+    shared.phase.set(Phase::Stopped);
+    shared.threads.notify_all();
+    shared.unpark_all();
+    // A worker that is not stuck leaves at once, and deserves a moment even where the grace is used up.
+    let moment = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+    for index in shared.threads.join(moment) {
+        let text = format!("worker {index} is stuck in a poll; its thread is left behind until that poll ends");
+        shared.report(&ExceptionContext::new(text));
+    }
+    // 8. Sockets and timers learn that their home is gone; the task memory closes.
+    worker.reactor.shut_down();
+    worker.close_arena();
+    shared.close_outside_arena();
+}
+
+fn cancel_all(shared: &Shared, worker: &Worker, deadline: Instant) {
+    while shared.live_tasks() > 0 && Instant::now() < deadline {
+        worker.enter(|| {
+            shared.walk(|task| {
+                create::cancel(task);
+                release_walked(task);
+            });
+        });
+        let until = deadline.min(Instant::now() + WALK_EVERY);
+        worker.run_until(|| shared.live_tasks() == 0 || Instant::now() >= until);
+    }
+}
+
+fn report_stuck_tasks(shared: &Shared) {
+    if shared.live_tasks() == 0 {
+        return;
+    }
+    shared.walk(|task| {
+        let text = "a task is stuck in a poll beyond the runtime's grace period and is left behind";
+        shared.report(&ExceptionContext::new(text).in_task(TaskInfo::of(task, None)));
+        release_walked(task);
+    });
+}

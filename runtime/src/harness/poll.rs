@@ -1,0 +1,152 @@
+//! One poll of a task, and what follows from it.
+
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::cell::{Cell, Stored};
+use super::memory;
+use super::waker;
+use crate::scheduler::context;
+use crate::scheduler::report::{ExceptionContext, forget_payload};
+use crate::scheduler::worker::Worker;
+use crate::task::error::{Panic, TaskError};
+use crate::task::header::TaskRef;
+use crate::task::state::{AfterPending, Complete, Outcome, Start, Unjoined, Waiting};
+use crate::task::status::{TaskInfo, TaskStatus};
+
+/// Polls the task's future once.
+///
+/// # Safety
+/// The caller gives the right to poll and a reference away; the task was made with `S`; this thread is a worker of
+/// the task's runtime, and its home if it is pinned.
+pub(super) unsafe fn run<S: Stored>(task: TaskRef) {
+    let Some(worker) = context::current() else { unreachable!("tasks are polled by workers") };
+    if task.state().start() == Start::Cancel {
+        // SAFETY: OWNED is ours.
+        return unsafe { cancel::<S>(worker, task) };
+    }
+    let waker = waker::borrowed(task);
+    let mut cx = Context::from_waker(&waker);
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: OWNED excludes every other access to the stage, and the task is not complete: it holds the future,
+        // which never moves.
+        unsafe { Pin::new_unchecked(&mut *(*Cell::<S>::stage(task).as_ptr()).future) }.poll(&mut cx)
+    }));
+    let yielded = worker.take_yielded();
+    match polled {
+        Ok(Poll::Pending) if yielded => worker.push_back(task),
+        Ok(Poll::Pending) => match task.state().after_pending() {
+            AfterPending::Idle => {}
+            AfterPending::Reschedule => worker.push_back(task),
+            // SAFETY: OWNED is still ours.
+            AfterPending::Cancel => unsafe { cancel::<S>(worker, task) },
+        },
+        Ok(Poll::Ready(value)) => {
+            // SAFETY: OWNED is ours, and the future was polled to its end.
+            unsafe { finish::<S>(worker, task, Ok(value), Outcome::Value) };
+        }
+        Err(payload) => {
+            let error = TaskError::Panicked(Panic::new(payload));
+            // SAFETY: OWNED is ours; a future that panicked is not polled again, only dropped.
+            unsafe { finish::<S>(worker, task, Err(error), Outcome::Panicked) };
+        }
+    }
+}
+
+/// Drops the future of a cancelled task, here on its worker.
+#[cold]
+unsafe fn cancel<S: Stored>(worker: &Worker, task: TaskRef) {
+    // SAFETY: the caller's.
+    unsafe { finish::<S>(worker, task, Err(TaskError::Cancelled), Outcome::Cancelled) };
+}
+
+/// Puts the output in the future's place and completes the task.
+unsafe fn finish<S: Stored>(
+    worker: &Worker,
+    task: TaskRef,
+    output: Result<S::Output, TaskError>,
+    outcome: Outcome,
+) {
+    let output = ManuallyDrop::new(output);
+    // SAFETY: OWNED is the caller's; the future is dropped once, and the output written once, over it.
+    unsafe {
+        let stage = Cell::<S>::stage(task).as_ptr();
+        let drop_future = || ManuallyDrop::drop(&mut (*stage).future);
+        guard(task, "a task's future panicked while it was dropped", drop_future);
+        (*stage).output = output;
+    }
+    complete(worker, task, outcome);
+}
+
+/// Ends the task. Not generic: everything that depends on the future is behind the vtable.
+fn complete(worker: &Worker, task: TaskRef, outcome: Outcome) {
+    match task.state().complete(outcome) {
+        Complete::Done => worker.count_end(),
+        Complete::Tell(waiting) => tell(worker, task, waiting),
+        Complete::JoinGone => {
+            // SAFETY: OWNED is ours and JOIN is gone for good: the output is ours.
+            unsafe { drop_output(task) };
+            match task.state().complete_unjoined(outcome) {
+                Unjoined::Done => worker.count_end(),
+                Unjoined::Tell(waiting) => tell(worker, task, waiting),
+                Unjoined::Free => {
+                    // SAFETY: the transition said so.
+                    unsafe { memory::free(task) };
+                    worker.count_end();
+                }
+            }
+        }
+    }
+}
+
+/// Tells whoever waits for the end, on the reference that the completing transition left.
+fn tell(worker: &Worker, task: TaskRef, waiting: Waiting) {
+    if waiting.joiner {
+        // SAFETY: the transition that completed the task saw the slot filled.
+        let joiner = unsafe { task.header().join.take() };
+        guard(task, "the waker of whoever awaits a task panicked", || joiner.wake());
+    }
+    if waiting.callbacks
+        && let Some(side) = task.side()
+    {
+        let status = TaskStatus::of(task, None);
+        for callback in side.take_callbacks() {
+            guard(task, "an on_done callback panicked", || callback(status));
+        }
+    }
+    waker::release(task);
+    worker.count_end();
+}
+
+/// Drops an output that nobody will fetch; a panic in it is reported, since nobody will see it.
+///
+/// # Safety
+/// The output is there and the caller's.
+pub(super) unsafe fn drop_output(task: TaskRef) {
+    let vtable = task.header().vtable;
+    // SAFETY: the caller's promise.
+    if let Some(text) = unsafe { (vtable.unseen_panic)(task) } {
+        let context = ExceptionContext::new("a task panicked, and nobody awaits it").with_panic(&text);
+        report(task, context);
+    }
+    // SAFETY: the caller's promise.
+    guard(task, "a task's output panicked while it was dropped", || unsafe { (vtable.drop_output)(task) });
+}
+
+/// Calls foreign code on a task's behalf; its panic is reported.
+fn guard(task: TaskRef, what: &str, f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        let panic = Panic::new(payload);
+        report(task, ExceptionContext::new(what).with_panic(panic.message()));
+        forget_payload(panic.into_payload());
+    }
+}
+
+#[cold]
+fn report(task: TaskRef, context: ExceptionContext) {
+    if let Some(shared) = super::runtime_of(task) {
+        shared.report(&context.in_task(TaskInfo::of(task, None)));
+    }
+}

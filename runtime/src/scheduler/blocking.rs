@@ -1,0 +1,138 @@
+//! Threads for calls that block.
+//!
+//! Started when a job finds no idle thread, up to the limit; a thread that finds no job for [`KEEP_ALIVE`] leaves.
+//! The queue is bounded by nothing. At the end of a run, jobs that were accepted are still run, and the threads are
+//! waited for, within the runtime's grace.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use parking_lot::Condvar;
+
+use super::context;
+use super::report::catch;
+use crate::shim::atomic::{AtomicUsize, Ordering};
+use crate::shim::{Arc, Mutex};
+
+/// An idle thread stays this long.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+/// The pool of one runtime.
+pub(crate) struct Pool {
+    state: Mutex<State>,
+    work: Condvar,
+    left: Condvar,
+    limit: usize,
+    name: String,
+    /// Jobs accepted and not yet ended.
+    busy: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+    numbered: usize,
+    closing: bool,
+}
+
+/// Runs a job on the pool of the runtime that this thread belongs to.
+pub(crate) fn start(job: Job) -> io::Result<()> {
+    match context::current() {
+        Some(worker) => worker.shared.blocking.start(job),
+        None => Err(io::Error::other("no raddle runtime on this thread: call this inside `raddle::run`")),
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(limit: usize, name: &str) -> Arc<Pool> {
+        Arc::new(Pool {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            left: Condvar::new(),
+            limit,
+            name: name.to_owned(),
+            busy: AtomicUsize::new(0),
+        })
+    }
+
+    /// Accepts a job. Err: no thread could be started and none is there.
+    pub(crate) fn start(self: &Arc<Pool>, job: Job) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.jobs.push_back(job);
+        self.busy.fetch_add(1, Ordering::AcqRel);
+        if state.idle >= state.jobs.len() {
+            self.work.notify_one();
+            return Ok(());
+        }
+        if state.threads < self.limit
+            && let Err(error) = self.start_thread(&mut state)
+            && state.threads == 0
+        {
+            let refused = state.jobs.pop_back();
+            self.busy.fetch_sub(1, Ordering::AcqRel);
+            drop(state);
+            drop(refused);
+            return Err(io::Error::new(error.kind(), format!("no thread for a blocking call could be started: {error}")));
+        }
+        self.work.notify_one();
+        Ok(())
+    }
+
+    fn start_thread(self: &Arc<Pool>, state: &mut State) -> io::Result<()> {
+        let pool = self.clone();
+        let name = format!("{}-blocking-{}", self.name, state.numbered);
+        std::thread::Builder::new().name(name).spawn(move || pool.work())?;
+        state.numbered += 1;
+        state.threads += 1;
+        Ok(())
+    }
+
+    fn work(&self) {
+        let mut state = self.state.lock();
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                drop(state);
+                // A job reports its own panic to whoever awaits it; what gets here is a panic while dropping.
+                let _ = catch(job).map_err(|panic| std::mem::forget(panic.into_payload()));
+                self.busy.fetch_sub(1, Ordering::AcqRel);
+                state = self.state.lock();
+                continue;
+            }
+            if state.closing {
+                break;
+            }
+            state.idle += 1;
+            let timed_out = self.work.wait_for(&mut state, KEEP_ALIVE).timed_out();
+            state.idle -= 1;
+            if timed_out && state.jobs.is_empty() {
+                break;
+            }
+        }
+        state.threads -= 1;
+        self.left.notify_all();
+    }
+
+    /// Whether a thread is at work, or about to be.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire) > 0
+    }
+
+    /// Lets the threads leave once all jobs are done, and waits for that. False: some were not, when time was up.
+    pub(crate) fn close(&self, at_most: Duration) -> bool {
+        let deadline = Instant::now() + at_most;
+        let mut state = self.state.lock();
+        state.closing = true;
+        self.work.notify_all();
+        while state.threads > 0 {
+            if self.left.wait_until(&mut state, deadline).timed_out() {
+                return false;
+            }
+        }
+        true
+    }
+}

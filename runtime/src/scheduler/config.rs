@@ -1,0 +1,55 @@
+//! What a runtime was asked to be.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use raddle_io::Clock;
+
+use super::report::ExceptionHandler;
+
+/// The settings of a runtime; fixed once it exists.
+#[derive(Clone)]
+pub(crate) struct Config {
+    pub(crate) workers: usize,
+    pub(crate) name: String,
+    pub(crate) grace: Option<Duration>,
+    pub(crate) blocking_threads: usize,
+    pub(crate) clock: Clock,
+    pub(crate) on_exception: Option<Arc<ExceptionHandler>>,
+}
+
+/// What shutdown waits for stuck tasks and blocking threads where nothing else was asked for.
+const DEFAULT_GRACE: Duration = Duration::from_secs(5);
+
+impl Default for Config {
+    fn default() -> Config {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Config {
+            workers: cores,
+            name: "raddle".to_owned(),
+            grace: None,
+            // asyncio's default for its executor.
+            blocking_threads: (cores + 4).min(32),
+            clock: Clock::real(),
+            on_exception: None,
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn shutdown_grace(&self) -> Duration {
+        self.grace.unwrap_or(DEFAULT_GRACE)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("workers", &self.workers)
+            .field("name", &self.name)
+            .field("grace", &self.grace)
+            .field("blocking_threads", &self.blocking_threads)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,22 @@
+//! The scheduler: who runs which task, who sleeps, who is woken.
+
+pub(crate) mod blocking;
+pub(crate) mod config;
+#[allow(unsafe_code)]
+pub(crate) mod context;
+mod idle;
+#[allow(unsafe_code)]
+mod injector;
+mod next_slot;
+pub(crate) mod phase;
+mod remote;
+pub(crate) mod report;
+mod rescue;
+mod resolve;
+mod run_queue;
+pub(crate) mod shared;
+mod threads;
+mod turn;
+mod watchdog;
+#[allow(unsafe_code)]
+pub(crate) mod worker;

@@ -1,0 +1,82 @@
+//! What others may touch of a worker.
+
+use raddle_io::reactor::Reactor;
+
+use super::injector::Injector;
+use super::run_queue::RemoteQueue;
+use crate::shim::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::shim::{Arc, Mutex};
+use crate::task::arena::ArenaShared;
+
+/// A worker's shared part.
+pub(crate) struct Remote {
+    pub(crate) queue: RemoteQueue,
+    /// Tasks that only this worker may run, woken from elsewhere.
+    pub(crate) inbox: Injector,
+    pub(crate) arena: Arc<ArenaShared>,
+    /// Made before the worker's thread starts.
+    reactor: Mutex<Option<Arc<Reactor>>>,
+    pub(crate) counters: Counters,
+    /// The watchdog found the worker in one poll for a tick or more; only the watchdog writes this.
+    pub(crate) stuck: AtomicBool,
+    /// The watchdog asks for a maintenance turn.
+    pub(crate) turn_due: AtomicBool,
+}
+
+/// Written by the worker alone (a load and a store, no read-modify-write), read by anybody.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) polls: Counter,
+    pub(crate) turns: Counter,
+    pub(crate) spawned: Counter,
+    pub(crate) completed: Counter,
+    pub(crate) steals: Counter,
+    pub(crate) parks: Counter,
+}
+
+/// A number with one writer.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub(crate) fn add_one(&self) {
+        // Release: pairs with the Acquire of `get`. On shutdown, a reader that has seen a completion counted must
+        // also see the births that the completed task had caused.
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Remote {
+    pub(crate) fn new(queue: RemoteQueue, arena: Arc<ArenaShared>) -> Remote {
+        Remote {
+            queue,
+            inbox: Injector::default(),
+            arena,
+            reactor: Mutex::new(None),
+            counters: Counters::default(),
+            stuck: AtomicBool::new(false),
+            turn_due: AtomicBool::new(false),
+        }
+    }
+
+    /// The worker's reactor, if the worker was ever started.
+    pub(crate) fn reactor(&self) -> Option<Arc<Reactor>> {
+        self.reactor.lock().clone()
+    }
+
+    pub(crate) fn set_reactor(&self, reactor: Arc<Reactor>) {
+        *self.reactor.lock() = Some(reactor);
+    }
+
+    /// Ends the worker's park, or its next one.
+    pub(crate) fn unpark(&self) {
+        if let Some(reactor) = self.reactor() {
+            reactor.unpark();
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Errors that nobody awaits.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::task::error::{Panic, panic_message};
+use crate::task::status::TaskInfo;
+
+/// What went wrong where nobody could be told: asyncio's exception handler gets the same.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ExceptionContext {
+    /// What happened, in a sentence.
+    pub message: String,
+    /// What the panic said, if it was one.
+    pub panic: Option<String>,
+    /// The task it happened in, if it was in one.
+    pub task: Option<TaskInfo>,
+}
+
+pub(crate) type ExceptionHandler = dyn Fn(&ExceptionContext) + Send + Sync;
+
+impl ExceptionContext {
+    pub(crate) fn new(message: impl Into<String>) -> ExceptionContext {
+        ExceptionContext { message: message.into(), panic: None, task: None }
+    }
+
+    pub(crate) fn with_panic(mut self, text: &str) -> ExceptionContext {
+        self.panic = Some(text.to_owned());
+        self
+    }
+
+    pub(crate) fn in_task(mut self, task: TaskInfo) -> ExceptionContext {
+        self.task = Some(task);
+        self
+    }
+
+    fn print(&self) {
+        let mut text = format!("raddle: {}", self.message);
+        if let Some(panic) = &self.panic {
+            text.push_str(&format!(": {panic}"));
+        }
+        if let Some(task) = &self.task {
+            text.push_str(&format!("\n  in {task:?}"));
+        }
+        eprintln!("{text}");
+    }
+}
+
+/// Tells the handler, or stderr where there is none or the handler panics.
+pub(crate) fn report(handler: Option<&Arc<ExceptionHandler>>, context: &ExceptionContext) {
+    let Some(handler) = handler else { return context.print() };
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| handler(context))) {
+        context.print();
+        eprintln!("raddle: the exception handler itself panicked: {}", panic_message(&*payload));
+        forget_payload(payload);
+    }
+}
+
+/// Lets go of a panic's payload, whose own drop may panic.
+pub(crate) fn forget_payload(payload: Box<dyn Any + Send>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(std::mem::forget);
+}
+
+/// Calls `f` and catches its panic.
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(Panic::new)
+}

@@ -1,0 +1,29 @@
+//! What io asks of the runtime: names looked up off the workers, and trouble told to somebody.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
+
+use super::blocking;
+use super::context;
+use super::report::{ExceptionContext, report};
+use crate::sync::promise;
+
+/// Looks a name up on the blocking pool.
+pub(super) fn resolve(host: String, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
+    let (found, pending) = promise();
+    let started = blocking::start(Box::new(move || {
+        let _ = found.set((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
+    }));
+    Box::pin(async move {
+        started?;
+        pending.await.unwrap_or_else(|_| Err(io::Error::other("the name lookup was given up: the runtime ended")))
+    })
+}
+
+/// Tells the runtime's exception handler.
+pub(super) fn report_io(message: &str) {
+    let handler = context::current().and_then(|worker| worker.shared.config.on_exception.clone());
+    report(handler.as_ref(), &ExceptionContext::new(message));
+}

@@ -1,0 +1,241 @@
+//! What all workers of a runtime share.
+
+use std::any::Any;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Weak;
+
+use crossbeam_utils::CachePadded;
+use raddle_io::Clock;
+use raddle_io::context::Context;
+use raddle_io::reactor::Reactor;
+
+use super::blocking::Pool;
+use super::config::Config;
+use super::idle::{Claimed, Idle};
+use super::injector::Injector;
+use super::phase::PhaseCell;
+use super::remote::{Counter, Remote};
+use super::report::{ExceptionContext, report};
+use super::resolve;
+use super::run_queue::{self, LocalQueue};
+use super::threads::Threads;
+use crate::shim::atomic::{AtomicUsize, Ordering};
+use crate::shim::{Arc, Mutex};
+use crate::task::arena::{Arena, ArenaShared};
+use crate::task::header::TaskRef;
+use crate::task::id::{Dealer, Numbers};
+
+/// A runtime.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) idle: CachePadded<Idle>,
+    pub(crate) injector: CachePadded<Injector>,
+    pub(crate) remotes: Box<[CachePadded<Remote>]>,
+    pub(crate) phase: CachePadded<PhaseCell>,
+    pub(crate) numbers: CachePadded<Numbers>,
+    /// How many workers are marked stuck at present; written by the watchdog.
+    pub(crate) stuck: AtomicUsize,
+    pub(crate) outside: Outside,
+    pub(crate) threads: Threads,
+    pub(crate) blocking: Arc<Pool>,
+    me: Weak<Shared>,
+}
+
+/// What threads that are no workers use to create tasks.
+pub(crate) struct Outside {
+    pub(crate) owned: Mutex<OutsideOwned>,
+    pub(crate) arena: Arc<ArenaShared>,
+    pub(crate) spawned: Counter,
+}
+
+/// The part under the lock. No arena: the runtime has ended.
+pub(crate) struct OutsideOwned {
+    pub(crate) arena: Option<Arena>,
+    pub(crate) dealer: Dealer,
+}
+
+/// What a worker is made of before its thread starts.
+pub(crate) struct Seed {
+    pub(crate) index: usize,
+    pub(crate) queue: LocalQueue,
+    pub(crate) arena: Arena,
+}
+
+impl Shared {
+    /// Makes a runtime without threads or files: they come when they are needed. The first seed is worker 0's.
+    pub(crate) fn new(config: Config) -> (Arc<Shared>, Seed) {
+        let (mut seeds, mut remotes) = (Vec::new(), Vec::new());
+        for index in 0..config.workers {
+            let arena = ArenaShared::new(index);
+            let (queue, remote) = run_queue::pair();
+            remotes.push(CachePadded::new(Remote::new(remote, arena.clone())));
+            seeds.push(Seed { index, queue, arena: Arena::new(arena) });
+        }
+        let first = seeds.remove(0);
+        let outside = ArenaShared::new(usize::MAX);
+        let blocking = Pool::new(config.blocking_threads, &config.name);
+        let shared = Arc::new_cyclic(|me| Shared {
+            idle: CachePadded::new(Idle::new(config.workers)),
+            injector: CachePadded::default(),
+            remotes: remotes.into(),
+            phase: CachePadded::new(PhaseCell::new()),
+            numbers: CachePadded::new(Numbers::new()),
+            stuck: AtomicUsize::new(0),
+            outside: Outside {
+                owned: Mutex::new(OutsideOwned {
+                    arena: Some(Arena::new(outside.clone())),
+                    dealer: Dealer::default(),
+                }),
+                arena: outside,
+                spawned: Counter::default(),
+            },
+            threads: Threads::new(seeds),
+            blocking,
+            me: me.clone(),
+            config,
+        });
+        (shared, first)
+    }
+
+    /// An owned reference.
+    pub(crate) fn strong(&self) -> Arc<Shared> {
+        self.me.upgrade().expect("whoever has a `&Shared` has it from an `Arc`")
+    }
+
+    /// What a chunk of tasks keeps.
+    pub(crate) fn keep(&self) -> Arc<dyn Any + Send + Sync> {
+        self.strong()
+    }
+
+    /// What identifies this runtime in its tasks.
+    #[inline]
+    pub(crate) fn id(&self) -> *const () {
+        std::ptr::from_ref(self).cast()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.config.clock
+    }
+
+    /// One worker, in plain FIFO order.
+    pub(crate) fn is_single(&self) -> bool {
+        self.config.workers == 1
+    }
+
+    /// Queues a task from a thread that is no worker of this runtime.
+    ///
+    /// The caller keeps this runtime alive for the length of the call by something other than the task's reference,
+    /// which is the queue's from the push on.
+    pub(crate) fn push_outside(&self, task: TaskRef) {
+        let home = task.arena().home;
+        if task.state().snapshot().is_pinned() && !self.is_single() {
+            return self.push_pinned(home, task);
+        }
+        // A push onto a closed injector: the runtime has ended with this task stuck in a poll. Nobody can run it any
+        // more; it keeps its memory, and its thread has been reported.
+        if self.injector.push(task).is_ok() {
+            self.unpark(self.idle.claim_after_push());
+        }
+    }
+
+    /// Queues a task that only worker `home` may run.
+    pub(crate) fn push_pinned(&self, home: usize, task: TaskRef) {
+        if self.remotes[home].inbox.push(task).is_err() {
+            return;
+        }
+        match self.idle.claim_worker(home) {
+            Some(claimed) => self.unpark(Some(claimed)),
+            // The claim may have shown a passing searcher to somebody who pushed meanwhile.
+            None if self.injector.len() > 0 => self.wake_one(),
+            None => {}
+        }
+    }
+
+    /// Wakes a worker, if one is parked and nobody searches.
+    pub(crate) fn wake_one(&self) {
+        self.unpark(self.idle.claim_one());
+    }
+
+    /// Unparks, or starts, the worker that was claimed.
+    pub(crate) fn unpark(&self, claimed: Option<Claimed>) {
+        let Some(claimed) = claimed else { return };
+        if claimed.wake_watchdog {
+            self.threads.unpark_watchdog();
+        }
+        match self.remotes[claimed.worker].reactor() {
+            Some(reactor) => reactor.unpark(),
+            None => self.start_worker(claimed.worker),
+        }
+    }
+
+    /// Ends every started worker's park, so that it looks at the phase.
+    pub(crate) fn unpark_all(&self) {
+        for remote in &self.remotes {
+            remote.unpark();
+        }
+        self.threads.unpark_watchdog();
+    }
+
+    pub(crate) fn set_reactor(&self, worker: usize, reactor: Arc<Reactor>) {
+        self.remotes[worker].set_reactor(reactor);
+    }
+
+    /// A reactor for a plain thread that waits for a future: one per thread, spread over the workers.
+    pub(crate) fn reactor_for_outsider(&self) -> Option<Arc<Reactor>> {
+        let mut hasher = DefaultHasher::new();
+        std::thread::current().id().hash(&mut hasher);
+        let reactors: Vec<_> = self.remotes.iter().filter_map(|remote| remote.reactor()).collect();
+        let index = hasher.finish() as usize % reactors.len().max(1);
+        reactors.into_iter().nth(index)
+    }
+
+    /// What sockets and timers polled on a thread of this runtime register with.
+    pub(crate) fn io_context(&self, reactor: Arc<Reactor>) -> Context {
+        Context { reactor, resolve: resolve::resolve, report: resolve::report_io }
+    }
+
+    /// Nothing will be run any more.
+    pub(crate) fn close_queues(&self) {
+        self.injector.close();
+        self.remotes.iter().for_each(|remote| remote.inbox.close());
+    }
+
+    /// No thread outside can create a task any more.
+    pub(crate) fn close_outside_arena(&self) {
+        let arena = self.outside.owned.lock().arena.take();
+        if let Some(arena) = arena {
+            arena.close();
+        }
+    }
+
+    /// How many tasks have not ended. Exact once nothing can create any.
+    pub(crate) fn live_tasks(&self) -> u64 {
+        // Completions first: births are counted before completions, so equality means that nothing was alive in
+        // between.
+        let completed: u64 = self.remotes.iter().map(|remote| remote.counters.completed.get()).sum();
+        let spawned: u64 = self.remotes.iter().map(|remote| remote.counters.spawned.get()).sum();
+        (spawned + self.outside.spawned.get()).saturating_sub(completed)
+    }
+
+    /// Calls `visit` for every task that has not ended. The reference is the walk's.
+    pub(crate) fn walk(&self, mut visit: impl FnMut(TaskRef)) {
+        let arenas = self.remotes.iter().map(|remote| &remote.arena).chain([&self.outside.arena]);
+        for arena in arenas {
+            let mut found = Vec::new();
+            arena.walk(|state| {
+                if state.try_pin() {
+                    found.push(TaskRef::new(std::ptr::NonNull::from(state).cast()));
+                }
+            });
+            found.into_iter().for_each(&mut visit);
+        }
+    }
+
+    pub(crate) fn report(&self, context: &ExceptionContext) {
+        report(self.config.on_exception.as_ref(), context);
+    }
+
+    pub(crate) fn any_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed) > 0
+    }
+}

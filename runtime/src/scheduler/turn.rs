@@ -1,0 +1,302 @@
+//! The worker's loop: next task, run, maintain, search, park.
+//!
+//! With several workers, a task goes from next slot, deque and pinned queue; every [`MAINTENANCE_TICKS`] ticks, or
+//! when the watchdog asks, the worker looks at its reactor, its timers, the injector, and at stuck neighbours. Out of
+//! work it takes a batch from the injector, then searches the others' deques once, then parks in its reactor: no
+//! spinning, and no look at the reactor without blocking before the one that blocks.
+//!
+//! One worker runs in asyncio's order instead: events, then timers that are due in deadline order, then what was
+//! ready at the start of the turn; what becomes ready meanwhile waits for the next turn.
+
+use std::time::Duration;
+
+use super::context;
+use super::idle::Left;
+use super::phase::Phase;
+use super::worker::{Measured, Worker};
+use crate::task::header::TaskRef;
+
+/// Ticks between two looks at everything but the own queue.
+const MAINTENANCE_TICKS: u32 = 61;
+/// The reactor is not asked more often than this under load.
+const REACTOR_INTERVAL_NS: u64 = 100_000;
+/// Tasks taken from the injector at once.
+const INJECTOR_BATCH: usize = 128;
+/// An idle worker waits this long before it gives the memory of empty pages back.
+const TRIM_AFTER: Duration = Duration::from_millis(250);
+
+impl Worker {
+    /// The life of a worker thread.
+    pub(crate) fn run_thread(&self) {
+        let _io = raddle_io::context::enter(self.io_context());
+        context::enter(self, || {
+            self.searching.set(true);
+            loop {
+                match self.shared.phase.get() {
+                    Phase::Stopped => break,
+                    Phase::Frozen => self.freeze(),
+                    Phase::Running | Phase::Closing => self.turn(),
+                }
+            }
+            self.stop_searching_if_so();
+        });
+        // After `enter`: slots freed from here on, by destructors of thread-locals say, take the foreign path.
+        self.reactor.shut_down();
+        self.close_arena();
+    }
+
+    /// Runs the loop on worker 0's thread until `until` says so.
+    pub(crate) fn run_until(&self, mut until: impl FnMut() -> bool) {
+        let _io = raddle_io::context::enter(self.io_context());
+        context::enter(self, || {
+            while !until() {
+                if self.shared.is_single() { self.single_turn() } else { self.turn() }
+            }
+            self.stop_searching_if_so();
+        });
+        raddle_io::budget::set_unlimited();
+    }
+
+    /// Makes this thread worker 0 for the length of `f`, without running anything.
+    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _io = raddle_io::context::enter(self.io_context());
+        context::enter(self, f)
+    }
+
+    fn freeze(&self) {
+        self.stop_searching_if_so();
+        self.shared.threads.wait_while_frozen(&self.shared);
+        self.measured.set(Measured::default());
+    }
+
+    fn stop_searching_if_so(&self) {
+        if self.searching.replace(false) {
+            // Pushers that relied on this searcher are found by whoever runs next: nothing parks before it has looked.
+            let _ = self.shared.idle.stop_searching();
+        }
+    }
+
+    /// Whether this `run`'s main has ended.
+    pub(crate) fn is_main_done(&self) -> bool {
+        self.main.get().is_some_and(|main| main.state().is_complete())
+    }
+
+    /// Runs one task, or finds that there is none and parks.
+    fn turn(&self) {
+        let tick = self.tick.get().wrapping_add(1);
+        self.tick.set(tick);
+        if tick.is_multiple_of(MAINTENANCE_TICKS) || self.is_turn_due() {
+            self.maintain();
+        }
+        if let Some(task) = self.next_task(tick).or_else(|| self.find_task()) {
+            self.run(task);
+        } else {
+            self.park();
+        }
+    }
+
+    #[inline]
+    fn next_task(&self, tick: u32) -> Option<TaskRef> {
+        if tick & 1 == 0 {
+            self.pinned.borrow_mut().pop_front().or_else(|| self.queue.pop(&self.remote().queue))
+        } else {
+            self.queue.pop(&self.remote().queue).or_else(|| self.pinned.borrow_mut().pop_front())
+        }
+    }
+
+    #[inline]
+    fn is_turn_due(&self) -> bool {
+        use crate::shim::atomic::Ordering::Relaxed;
+        self.remote().turn_due.load(Relaxed)
+    }
+
+    #[cold]
+    fn maintain(&self) {
+        use crate::shim::atomic::Ordering::Relaxed;
+        let due = self.is_turn_due();
+        if due {
+            self.remote().turn_due.store(false, Relaxed);
+        }
+        let now = self.shared.clock().now().as_nanos();
+        let turn_ns = self.measure(now);
+        if due || now.saturating_sub(turn_ns) >= REACTOR_INTERVAL_NS {
+            self.reactor_turn();
+        }
+        self.take_injected();
+        if self.shared.any_stuck() {
+            self.rescue();
+        }
+    }
+
+    /// Updates the average length of a poll. Returns when the reactor last had its turn.
+    fn measure(&self, now: u64) -> u64 {
+        let polls = self.remote().counters.polls.get();
+        let last = self.measured.get();
+        if last.at_ns != 0 && polls > last.polls {
+            let mean = now.saturating_sub(last.at_ns) / (polls - last.polls);
+            self.mean_poll.set((self.mean_poll.get() * 3 + mean) / 4);
+        }
+        self.measured.set(Measured { at_ns: now, polls, ..last });
+        last.turn_ns
+    }
+
+    fn reactor_turn(&self) {
+        self.remote().counters.turns.add_one();
+        self.reactor.turn();
+        self.measured.set(Measured { turn_ns: self.measured.get().at_ns, ..self.measured.get() });
+    }
+
+    fn take_injected(&self) -> usize {
+        let pinned = self.remote().inbox.take(usize::MAX, |task| self.pinned.borrow_mut().push_back(task));
+        let share = self.shared.injector.len() / self.shared.config.workers + 1;
+        pinned + self.shared.injector.take(share.min(INJECTOR_BATCH), |task| self.queue.push_back(task))
+    }
+
+    /// Work from elsewhere.
+    fn find_task(&self) -> Option<TaskRef> {
+        if self.take_injected() > 0 {
+            self.leave_search(0);
+            return self.next_task(0);
+        }
+        if !self.searching.get() {
+            self.searching.set(self.shared.idle.start_searching());
+        }
+        if !self.searching.get() {
+            return None;
+        }
+        let remotes = &self.shared.remotes;
+        let first = self.shared.config.workers.min(self.rng.below(remotes.len()));
+        for victim in (first..remotes.len()).chain(0..first).filter(|victim| *victim != self.index) {
+            if let Some(task) = remotes[victim].queue.steal_into(&self.queue) {
+                self.remote().counters.steals.add_one();
+                self.leave_search(victim);
+                return Some(task);
+            }
+        }
+        if self.shared.any_stuck() && self.rescue() {
+            self.leave_search(0);
+            return self.next_task(0);
+        }
+        None
+    }
+
+    /// Out of the searching state with work in hand: the last one out looks whether there is more.
+    fn leave_search(&self, victim: usize) {
+        if self.searching.replace(false)
+            && self.shared.idle.stop_searching()
+            && (self.shared.injector.len() > 0 || self.shared.remotes[victim].queue.len() > 0)
+        {
+            self.shared.wake_one();
+        }
+    }
+
+    fn park(&self) {
+        let was_searching = self.searching.replace(false);
+        let trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true);
+        self.shared.idle.announce(self.index, was_searching);
+        if !self.something_came(was_searching) {
+            self.remote().counters.parks.add_one();
+            self.remote().counters.turns.add_one();
+            self.sleep_in_reactor(trimmable);
+        }
+        let Left { searching, wake_watchdog } = self.shared.idle.leave(self.index);
+        self.searching.set(searching);
+        if wake_watchdog {
+            self.shared.threads.unpark_watchdog();
+        }
+        self.measured.set(Measured { at_ns: 0, ..self.measured.get() });
+    }
+
+    /// The second look, after the announcement. Only a searcher answers for the others' deques: where somebody
+    /// else searches, that one does.
+    fn something_came(&self, was_searching: bool) -> bool {
+        let shared = &self.shared;
+        let phase = shared.phase.get();
+        shared.injector.len() > 0
+            || self.remote().inbox.len() > 0
+            || matches!(phase, Phase::Frozen | Phase::Stopped) && self.index != 0
+            || was_searching && shared.remotes.iter().any(|remote| remote.queue.len() > 0)
+    }
+
+    fn sleep_in_reactor(&self, trimmable: bool) {
+        let at_most = if trimmable { Some(TRIM_AFTER) } else { self.closing_timeout() };
+        match self.reactor.park(at_most) {
+            Ok(0) if trimmable && self.queue.len() == 0 => {
+                self.with_arena(|arena| arena.trim());
+            }
+            Ok(_) => {}
+            // Nothing the loop could do about it, and it must not spin: a closed epoll is a bug of the program
+            // (somebody closed a descriptor that was not theirs).
+            Err(error) => {
+                self.shared.report(&super::report::ExceptionContext::new(format!("waiting for events failed: {error}")));
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
+    /// While the runtime closes, worker 0 looks at the time now and then.
+    fn closing_timeout(&self) -> Option<Duration> {
+        (self.index == 0 && self.shared.phase.get() == Phase::Closing).then_some(Duration::from_millis(20))
+    }
+
+    /// A turn in asyncio's order.
+    fn single_turn(&self) {
+        self.shared.injector.take(usize::MAX, |task| self.pinned.borrow_mut().push_back(task));
+        if self.pinned.borrow().is_empty() {
+            self.single_park();
+        } else if self.reactor.has_sources() || self.reactor.has_timers() {
+            self.single_events();
+        }
+        let ready = self.pinned.borrow().len();
+        for _ in 0..ready {
+            let Some(task) = self.pinned.borrow_mut().pop_front() else { break };
+            self.run(task);
+            if self.is_main_done() {
+                break;
+            }
+        }
+    }
+
+    /// Events, at most every [`REACTOR_INTERVAL_NS`]; timers, in every turn.
+    fn single_events(&self) {
+        let now = self.shared.clock().now().as_nanos();
+        let seen = self.measured.get();
+        if self.reactor.has_sources() && now.saturating_sub(seen.turn_ns) >= REACTOR_INTERVAL_NS {
+            self.measured.set(Measured { turn_ns: now, ..seen });
+            self.reactor.turn();
+        } else {
+            self.reactor.expire_timers();
+        }
+    }
+
+    fn single_park(&self) {
+        if self.shared.clock().is_virtual() && self.jump() {
+            return;
+        }
+        self.shared.idle.announce(self.index, false);
+        if self.shared.injector.len() == 0 {
+            self.remote().counters.parks.add_one();
+            let trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true);
+            self.sleep_in_reactor(trimmable && !self.shared.clock().is_virtual());
+        }
+        // Nobody else is there to search for: a claim only said "wake up".
+        if self.shared.idle.leave(self.index).searching {
+            let _ = self.shared.idle.stop_searching();
+        }
+    }
+
+    /// Virtual time moves to the next deadline when nothing can run and no thread is at work for us. False: there
+    /// is nothing to jump to, so only an event from outside can help.
+    fn jump(&self) -> bool {
+        if self.reactor.has_sources() && self.reactor.turn() > 0 {
+            return true;
+        }
+        if self.shared.blocking.is_busy() || self.shared.injector.len() > 0 {
+            return self.shared.injector.len() > 0;
+        }
+        let Some(deadline) = self.reactor.next_deadline() else { return false };
+        self.shared.clock().advance_to(deadline);
+        self.reactor.expire_timers();
+        true
+    }
+}

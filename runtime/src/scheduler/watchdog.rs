@@ -1,0 +1,139 @@
+//! The watchdog: one thread per runtime that looks on and never runs a task.
+//!
+//! It is the only periodic sleeper. Workers park without time-outs; the watchdog looks at each worker that is not
+//! parked, every 2 ms, or every millisecond while somebody seems to be in a long poll:
+//!
+//! * The poll counter has not moved: the worker is stuck. It is marked, and a parked worker is woken (or an unstarted
+//!   one started) to serve its queue, timers and reactor, again at each tick while it lasts and there is something
+//!   to serve.
+//! * Polls go on but the turn counter has not moved: the worker is asked to look at its reactor.
+//!
+//! After a quarter of a second in which all workers were parked it goes to sleep for good. Both sides of that are
+//! read-modify-writes of the idle word: either the watchdog sees a worker awake and stays up, or that worker, leaving
+//! its park, sees the watchdog's flag and unparks it.
+
+use std::time::Duration;
+
+use super::phase::Phase;
+use super::shared::Shared;
+use crate::shim::Arc;
+use crate::shim::atomic::Ordering;
+
+const TICK: Duration = Duration::from_millis(2);
+const TICK_WHEN_SLOW: Duration = Duration::from_millis(1);
+/// Fewer polls than this in a tick: they are long, so look again sooner.
+const FEW_POLLS: u64 = 64;
+/// Ticks with everybody parked before the watchdog sleeps: a quarter of a second.
+const TICKS_BEFORE_SLEEP: u32 = 125;
+
+/// What was seen of a worker at the last tick.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    awake: bool,
+    polls: u64,
+    turns: u64,
+}
+
+/// The life of the watchdog thread.
+pub(super) fn watch(shared: &Arc<Shared>) {
+    let mut seen = vec![Seen::default(); shared.config.workers];
+    let (mut quiet, mut tick) = (0, TICK);
+    loop {
+        shared.threads.park_watchdog(Some(tick));
+        match shared.phase.get() {
+            Phase::Stopped => return,
+            Phase::Frozen => {
+                forget(shared, &mut seen);
+                shared.threads.wait_for_thaw(shared);
+                continue;
+            }
+            Phase::Running | Phase::Closing => {}
+        }
+        shared.retry_failed_starts();
+        if !shared.idle.all_parked() {
+            quiet = 0;
+            tick = if look(shared, &mut seen) { TICK_WHEN_SLOW } else { TICK };
+            continue;
+        }
+        forget(shared, &mut seen);
+        quiet += 1;
+        if quiet >= TICKS_BEFORE_SLEEP {
+            quiet = 0;
+            tick = TICK;
+            have_memory_collected(shared);
+            if shared.idle.watchdog_may_sleep() && shared.phase.get() != Phase::Stopped {
+                shared.threads.park_watchdog(None);
+            }
+        }
+    }
+}
+
+/// One look at everybody. True: some poll may be a long one.
+fn look(shared: &Shared, seen: &mut [Seen]) -> bool {
+    let mut slow = false;
+    for (index, remote) in shared.remotes.iter().enumerate() {
+        let last = seen[index];
+        let awake = !shared.idle.is_parked(index);
+        let now = Seen { awake, polls: remote.counters.polls.get(), turns: remote.counters.turns.get() };
+        seen[index] = now;
+        let watched = awake && last.awake;
+        let stuck = watched && now.polls == last.polls;
+        mark(shared, index, stuck);
+        if stuck {
+            call_rescuer(shared, index);
+        } else if watched && now.turns == last.turns {
+            remote.turn_due.store(true, Ordering::Relaxed);
+        }
+        slow |= awake && now.polls.wrapping_sub(last.polls) < FEW_POLLS;
+    }
+    slow
+}
+
+fn mark(shared: &Shared, index: usize, stuck: bool) {
+    // Relaxed: a hint that this thread alone writes; the rescuer's locks and swaps order what it does.
+    if shared.remotes[index].stuck.swap(stuck, Ordering::Relaxed) != stuck {
+        let delta = if stuck { 1 } else { usize::MAX };
+        shared.stuck.fetch_add(delta, Ordering::Relaxed);
+    }
+}
+
+fn forget(shared: &Shared, seen: &mut [Seen]) {
+    for (index, seen) in seen.iter_mut().enumerate() {
+        *seen = Seen::default();
+        mark(shared, index, false);
+    }
+}
+
+/// Wakes a worker for the stuck one, or asks those that are awake to look, if it has anything to serve.
+fn call_rescuer(shared: &Shared, stuck: usize) {
+    let remote = &shared.remotes[stuck];
+    let serves_io = remote.reactor().is_some_and(|reactor| {
+        let now = shared.clock().now();
+        reactor.has_sources() || reactor.next_deadline().is_some_and(|deadline| deadline <= now)
+    });
+    if !serves_io && !remote.queue.has_next() && remote.queue.len() == 0 && shared.injector.len() == 0 {
+        return;
+    }
+    match shared.idle.claim_any() {
+        Some(claimed) => shared.unpark(Some(claimed)),
+        None => {
+            for other in shared.remotes.iter().filter(|other| !other.stuck.load(Ordering::Relaxed)) {
+                other.turn_due.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Task slots that came home to a worker that sleeps: it wakes once to take them in and give empty pages back.
+fn have_memory_collected(shared: &Shared) {
+    for remote in &shared.remotes {
+        if remote.arena.has_remote() {
+            remote.unpark();
+        }
+    }
+    if shared.outside.arena.has_remote()
+        && let Some(arena) = &mut shared.outside.owned.lock().arena
+    {
+        arena.trim();
+    }
+}

@@ -1,0 +1,239 @@
+//! A worker: a thread, its queue, its pages, its reactor. This file is what a task sees of it; `turn.rs` is its loop.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::ptr::NonNull;
+
+use raddle_io::context::Context;
+use raddle_io::reactor::Reactor;
+
+use super::phase::Phase;
+use super::remote::Remote;
+use super::run_queue::LocalQueue;
+use super::shared::{Seed, Shared};
+use crate::rng::Rng;
+use crate::shim::Arc;
+use crate::task::arena::{Arena, ArenaShared};
+use crate::task::header::TaskRef;
+use crate::task::id::{Dealer, TaskId};
+use crate::task::remote_free::FreeSlot;
+
+/// Pushes within one poll after which the pusher looks for help without waiting for the poll's end.
+const PUSHES_BEFORE_SHARING: u32 = 16;
+/// A backlog worth waking a worker for: this much estimated work …
+const BACKLOG_NS: u64 = 100_000;
+/// … or this many tasks, whatever they were estimated at.
+const BACKLOG_TASKS: usize = 512;
+
+/// The owner's part of a worker.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) index: usize,
+    pub(crate) reactor: Arc<Reactor>,
+    pub(super) queue: LocalQueue,
+    /// Tasks that only this worker may run; with one worker, all tasks.
+    pub(super) pinned: RefCell<VecDeque<TaskRef>>,
+    arena: RefCell<Option<Arena>>,
+    dealer: Dealer,
+    current: Cell<Option<TaskRef>>,
+    yielded: Cell<bool>,
+    /// Tasks pushed during the present poll.
+    pushes: Cell<u32>,
+    /// A running average, in nanoseconds.
+    pub(super) mean_poll: Cell<u64>,
+    pub(super) tick: Cell<u32>,
+    pub(super) searching: Cell<bool>,
+    pub(super) measured: Cell<Measured>,
+    pub(super) rng: Rng,
+    /// The task whose completion ends the present `run`; worker 0 only.
+    pub(crate) main: Cell<Option<TaskRef>>,
+}
+
+/// When the clock was last read for the average poll, and at which tick; when the reactor last had its turn.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Measured {
+    pub(super) at_ns: u64,
+    pub(super) polls: u64,
+    pub(super) turn_ns: u64,
+}
+
+impl Worker {
+    pub(crate) fn new(shared: Arc<Shared>, seed: Seed, reactor: Arc<Reactor>) -> Worker {
+        Worker {
+            index: seed.index,
+            reactor,
+            queue: seed.queue,
+            pinned: RefCell::default(),
+            arena: RefCell::new(Some(seed.arena)),
+            dealer: Dealer::default(),
+            current: Cell::new(None),
+            yielded: Cell::new(false),
+            pushes: Cell::new(0),
+            mean_poll: Cell::new(1000),
+            tick: Cell::new(0),
+            searching: Cell::new(false),
+            measured: Cell::default(),
+            rng: Rng::seeded(seed.index as u64 + 1),
+            main: Cell::new(None),
+            shared,
+        }
+    }
+
+    pub(crate) fn remote(&self) -> &Remote {
+        &self.shared.remotes[self.index]
+    }
+
+    /// What sockets and timers polled on this thread register with.
+    pub(crate) fn io_context(&self) -> Context {
+        self.shared.io_context(self.reactor.clone())
+    }
+
+    /// The task being polled.
+    #[inline]
+    pub(crate) fn current_task(&self) -> Option<TaskRef> {
+        self.current.get()
+    }
+
+    /// Polls one task.
+    #[inline]
+    pub(crate) fn run(&self, task: TaskRef) {
+        self.remote().counters.polls.add_one();
+        raddle_io::budget::reset();
+        self.current.set(Some(task));
+        self.pushes.set(0);
+        // SAFETY: the task came out of a queue of this runtime: the right to poll and a reference come with it.
+        unsafe { (task.header().vtable.run)(task) };
+        self.current.set(None);
+        if self.shared.idle.may_wake() {
+            self.share();
+        }
+    }
+
+    /// Queues a task that became ready on this worker. The right to poll and a reference go to the queue.
+    #[inline]
+    pub(crate) fn push(&self, task: TaskRef) {
+        if self.shared.is_single() {
+            return self.pinned.borrow_mut().push_back(task);
+        }
+        if task.state().snapshot().is_pinned() {
+            return self.push_pinned(task);
+        }
+        if self.current.get().is_none() {
+            // Woken by the reactor or a timer: in the order of the events.
+            return self.queue.push_back(task);
+        }
+        self.queue.push_next(&self.remote().queue, task);
+        let pushes = self.pushes.get() + 1;
+        self.pushes.set(pushes);
+        if pushes > PUSHES_BEFORE_SHARING && self.shared.idle.may_wake() {
+            self.share();
+        }
+    }
+
+    fn push_pinned(&self, task: TaskRef) {
+        let home = task.arena().home;
+        if home == self.index {
+            self.pinned.borrow_mut().push_back(task);
+        } else {
+            self.shared.push_pinned(home, task);
+        }
+    }
+
+    /// Queues a task behind all others: it yielded, or was woken while it ran.
+    #[inline]
+    pub(crate) fn push_back(&self, task: TaskRef) {
+        if self.shared.is_single() || task.state().snapshot().is_pinned() {
+            self.pinned.borrow_mut().push_back(task);
+        } else {
+            self.queue.push_back(task);
+        }
+    }
+
+    /// Wakes another worker if the backlog is worth it: waking is the dearest thing a runtime does.
+    pub(super) fn share(&self) {
+        let len = self.queue.len();
+        if len >= BACKLOG_TASKS || (len as u64) * self.mean_poll.get() >= BACKLOG_NS {
+            self.shared.wake_one();
+        }
+    }
+
+    /// Notes that the current task wants to go to the back of the queue without being woken.
+    #[inline]
+    pub(crate) fn set_yielded(&self) {
+        self.yielded.set(true);
+    }
+
+    #[inline]
+    pub(crate) fn take_yielded(&self) -> bool {
+        self.yielded.replace(false)
+    }
+
+    #[inline]
+    pub(crate) fn next_id(&self) -> TaskId {
+        self.dealer.deal(&self.shared.numbers)
+    }
+
+    /// A free task slot.
+    #[inline]
+    pub(crate) fn allocate(&self, class: usize) -> NonNull<u8> {
+        let shared = &self.shared;
+        let mut arena = self.arena.borrow_mut();
+        let arena = arena.as_mut().expect("a worker that runs has its arena");
+        arena.allocate(class, shared.id(), || -> Arc<dyn Any + Send + Sync> { shared.clone() })
+    }
+
+    /// Whether slots of that arena are this worker's own.
+    #[inline]
+    pub(crate) fn owns(&self, arena: &ArenaShared) -> bool {
+        std::ptr::eq(Arc::as_ptr(&self.remote().arena), arena)
+    }
+
+    /// Puts back a slot of this worker's arena.
+    ///
+    /// # Safety
+    /// As [`Arena::free`], and the slot is of this worker's arena.
+    #[inline]
+    pub(crate) unsafe fn free(&self, slot: NonNull<FreeSlot>) {
+        if let Some(arena) = self.arena.borrow_mut().as_mut() {
+            // SAFETY: the caller's promise.
+            unsafe { arena.free(slot) };
+        }
+    }
+
+    pub(super) fn with_arena<R>(&self, f: impl FnOnce(&mut Arena) -> R) -> Option<R> {
+        self.arena.borrow_mut().as_mut().map(f)
+    }
+
+    /// Ends the worker's share of the task memory.
+    pub(crate) fn close_arena(&self) {
+        let arena = self.arena.borrow_mut().take();
+        if let Some(arena) = arena {
+            arena.close();
+        }
+    }
+
+    /// A task was created here.
+    #[inline]
+    pub(crate) fn count_birth(&self) {
+        self.remote().counters.spawned.add_one();
+    }
+
+    /// Sees to it that somebody looks on while tasks run. Other workers than the first start after the watchdog.
+    #[inline]
+    pub(crate) fn be_watched(&self) {
+        if self.index == 0 && !self.shared.threads.is_watched() {
+            self.shared.start_watchdog();
+        }
+    }
+
+    /// A task ended here.
+    #[inline]
+    pub(crate) fn count_end(&self) {
+        self.remote().counters.completed.add_one();
+        if self.shared.phase.get() == Phase::Closing && self.index != 0 {
+            // Worker 0 waits for the last one.
+            self.shared.remotes[0].unpark();
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Synchronization: fair, cancel-safe, usable under any executor and from any thread.
+//!
+//! Whoever waits longest is served first, by direct hand-over: an unlock gives the lock to the first waiter, a put
+//! promises its item to the first getter, and nobody who comes later overtakes. A future that is dropped while it
+//! waits, or after its turn came and before it took it, passes the turn on. Nothing here knows tasks, workers or the
+//! reactor: a [`Waker`](std::task::Waker) is all that these files have heard of, so the loom models run over them as
+//! they are.
+//!
+//! `waiters` is the one queue of waiting futures; `lock`, `event` and `queue_state` keep theirs under a short lock of
+//! their own, and no foreign code (a waker, a value's `Drop`) runs under it. `mutex` and `promise` hold values in cells
+//! and are the only files here with unsafe code.
+
+mod coop;
+mod event;
+mod lock;
+mod mutex;
+mod ordered_queues;
+mod promise;
+mod queue;
+mod queue_error;
+mod queue_futures;
+mod queue_job;
+mod queue_state;
+mod waiters;
+
+pub use event::{Event, EventWait};
+pub use lock::{Lock, LockAcquire, LockGuard};
+pub use mutex::{Mutex, MutexGuard, MutexLock};
+#[cfg(not(raddle_loom))]
+pub use mutex::{MutexLockOwned, OwnedMutexGuard};
+pub use ordered_queues::{Heap, LifoQueue, PriorityQueue, Stack};
+pub use promise::{Abandoned, Pending, Promise, PromiseAbandoned, promise};
+pub use queue::Queue;
+pub use queue_error::{PutError, QueueShutDown, TryGetError, TryPutError};
+pub use queue_futures::{Get, Join, Put};
+pub use queue_job::{GetJob, Job};
+pub use queue_state::Store;

@@ -1,0 +1,79 @@
+//! The join hand-off: one slot for the waker of whoever awaits a task, governed by two bits of the state word.
+//!
+//! | JOIN | JWAKER | COMPLETE | the slot |
+//! |---|---|---|---|
+//! | 1 | 0 | 0 | empty; the handle may write it |
+//! | 1 | 1 | 0 | filled; belongs to the completer, whoever that will be; the handle may compare it, not change it |
+//! | 1 | 1 | 1 | the completer takes it, wakes it, and then gives its reference back |
+//! | - | 0 | 1 | empty |
+//!
+//! The handle takes JWAKER off before it changes the slot and sets it again afterwards; each is a compare-exchange
+//! that fails once the task is complete. So a waker stored too late is never left lying: the handle that fails to
+//! publish it finds the task complete and takes the output.
+
+use std::mem::MaybeUninit;
+use std::task::Waker;
+
+use super::state::State;
+use crate::shim::UnsafeCell;
+
+/// The slot. Whether it is filled is written in the state word beside it.
+#[derive(Debug)]
+pub(crate) struct JoinWaker(UnsafeCell<MaybeUninit<Waker>>);
+
+impl JoinWaker {
+    pub(crate) fn empty() -> JoinWaker {
+        JoinWaker(UnsafeCell::new(MaybeUninit::uninit()))
+    }
+
+    /// Leaves `waker` to be woken at completion. True: the task is complete already, and its output visible.
+    ///
+    /// # Safety
+    /// The caller is the task's only handle: JOIN is set, and nobody else registers at the same time.
+    pub(crate) unsafe fn register(&self, state: &State, waker: &Waker) -> bool {
+        if state.is_complete() {
+            return true;
+        }
+        if state.snapshot().has_join_waker() {
+            // SAFETY: JWAKER was set by this handle, so the slot is filled; until this handle takes the bit off,
+            // everybody, the completer included, only reads it, and `will_wake` compares two addresses.
+            if self.0.with(|slot| unsafe { (*slot).assume_init_ref().will_wake(waker) }) {
+                return false;
+            }
+            if !state.reclaim_join_waker() {
+                return true;
+            }
+            // SAFETY: the bit is off, so the filled slot is this handle's again.
+            unsafe { self.drop_waker() };
+        }
+        let waker = waker.clone();
+        // SAFETY: JWAKER is off and JOIN on: the slot is empty and this handle's.
+        self.0.with_mut(|slot| unsafe {
+            (*slot).write(waker);
+        });
+        if state.publish_join_waker() {
+            return false;
+        }
+        // SAFETY: the task completed without having seen JWAKER: the filled slot stayed this handle's.
+        unsafe { self.drop_waker() };
+        true
+    }
+
+    /// Moves the waker out, for waking.
+    ///
+    /// # Safety
+    /// The caller completed the task and saw JWAKER in that transition.
+    pub(crate) unsafe fn take(&self) -> Waker {
+        // SAFETY: the slot is filled and the caller's; nobody drops or reads it as a waker afterwards.
+        self.0.with(|slot| unsafe { (*slot).assume_init_read() })
+    }
+
+    /// Drops the waker.
+    ///
+    /// # Safety
+    /// The slot is filled and the caller took JWAKER off.
+    pub(crate) unsafe fn drop_waker(&self) {
+        // SAFETY: the caller owns the filled slot.
+        self.0.with_mut(|slot| unsafe { (*slot).assume_init_drop() });
+    }
+}

@@ -1,0 +1,139 @@
+//! A task seen from outside: its status, and what `all_tasks` tells of it.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::header::TaskRef;
+use super::id::TaskId;
+
+/// Where a task is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TaskStatus {
+    /// Waiting, or ready to run.
+    Pending,
+    /// Being polled, as far as the asking thread can tell: it is the current task.
+    Running,
+    /// Asked to end, not done yet.
+    Cancelling,
+    /// Ended with a value.
+    Finished,
+    /// Ended by cancellation.
+    Cancelled,
+    /// Ended by a panic.
+    Panicked,
+}
+
+impl TaskStatus {
+    pub(crate) fn of(task: TaskRef, current: Option<TaskRef>) -> TaskStatus {
+        let seen = task.state().snapshot();
+        if seen.is_cancelled() {
+            TaskStatus::Cancelled
+        } else if seen.is_panicked() {
+            TaskStatus::Panicked
+        } else if seen.is_complete() {
+            TaskStatus::Finished
+        } else if seen.is_cancelling() {
+            TaskStatus::Cancelling
+        } else if current == Some(task) {
+            TaskStatus::Running
+        } else {
+            TaskStatus::Pending
+        }
+    }
+
+    /// Whether the task has ended, one way or another.
+    pub fn is_done(self) -> bool {
+        matches!(self, TaskStatus::Finished | TaskStatus::Cancelled | TaskStatus::Panicked)
+    }
+}
+
+impl fmt::Display for TaskStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TaskStatus::Pending => "pending",
+            TaskStatus::Running => "running",
+            TaskStatus::Cancelling => "cancelling",
+            TaskStatus::Finished => "finished",
+            TaskStatus::Cancelled => "cancelled",
+            TaskStatus::Panicked => "panicked",
+        })
+    }
+}
+
+/// A task as it was when somebody looked.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct TaskInfo {
+    /// The task's number.
+    pub id: TaskId,
+    /// The task's name.
+    pub name: Arc<str>,
+    /// Where it was in its life.
+    pub status: TaskStatus,
+    /// The line that created it.
+    pub spawned_at: &'static Location<'static>,
+    /// The task that created it; none for main and for tasks created by plain threads.
+    pub parent: Option<TaskId>,
+    /// The type of its future, shortened.
+    pub future: Arc<str>,
+}
+
+impl TaskInfo {
+    pub(crate) fn of(task: TaskRef, current: Option<TaskRef>) -> TaskInfo {
+        let header = task.header();
+        TaskInfo {
+            id: header.id,
+            name: name_of(task),
+            status: TaskStatus::of(task, current),
+            spawned_at: header.spawned_at,
+            parent: task.parent(),
+            future: shorten((header.vtable.type_name)()).into(),
+        }
+    }
+}
+
+impl fmt::Debug for TaskInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_task(f, self.status, &self.name, &self.future, self.spawned_at)
+    }
+}
+
+/// The task's own name, or the one made from its number.
+pub(crate) fn name_of(task: TaskRef) -> Arc<str> {
+    let own = task.side().and_then(|side| side.name());
+    own.unwrap_or_else(|| format!("Task-{}", task.header().id).into())
+}
+
+/// Writes a task the way asyncio does.
+pub(crate) fn write_task(
+    f: &mut fmt::Formatter<'_>,
+    status: TaskStatus,
+    name: &str,
+    future: &str,
+    spawned_at: &Location<'_>,
+) -> fmt::Result {
+    let (file, line) = (spawned_at.file(), spawned_at.line());
+    write!(f, "<Task {status} name='{name}' fut={future} spawned at {file}:{line}>")
+}
+
+/// `my_crate::module::fetch_data::{{closure}}` is what the compiler calls the future of `fetch_data`.
+pub(crate) fn shorten(type_name: &str) -> String {
+    let plain = type_name.replace("::{{closure}}", "");
+    let head_end = plain.find('<').unwrap_or(plain.len());
+    let start = plain[..head_end].rfind("::").map_or(0, |at| at + 2);
+    plain[start..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_future_goes_by_the_name_of_its_function() {
+        assert_eq!(shorten("app::net::fetch_data::{{closure}}"), "fetch_data");
+        assert_eq!(shorten("app::main::{{closure}}::{{closure}}"), "main");
+        assert_eq!(shorten("raddle_io::sleep::Sleep"), "Sleep");
+    }
+}
