@@ -1,1 +1,113 @@
-fn main() {}
+//! raddle beside tokio, in alternation.
+//!
+//! ```text
+//! cargo run --release -p raddle-bench -- compare             all workloads, two minutes
+//! cargo run --release -p raddle-bench -- compare --quick     smaller ones, fewer pairs
+//! cargo run --release -p raddle-bench -- http                two HTTP servers under wrk
+//! ```
+//!
+//! Both runtimes live in one process with two workers each and the same allocator, and run one at a time. A ratio is
+//! tokio ÷ raddle of two samples taken one after the other, so that a machine that slows down slows both; the median
+//! over the pairs is reported. Absolute times of one day are not comparable with those of another.
+
+mod args;
+mod cpu;
+mod engine;
+mod http;
+mod measure;
+mod report;
+mod rows;
+mod sample;
+mod workloads;
+
+use std::env;
+use std::process::ExitCode;
+
+use crate::args::{Command, Compare};
+use crate::engine::{Engine, Flavor, Raddle, Tokio};
+use crate::measure::Engines;
+use crate::report::Line;
+use crate::rows::Row;
+use crate::sample::Scale;
+
+const WORKERS: usize = 2;
+const PAIRS: usize = 9;
+const QUICK_PAIRS: usize = 5;
+
+fn main() -> ExitCode {
+    let outcome = match args::parse(env::args().skip(1)) {
+        Ok(Command::Compare(options)) => compare(&options),
+        Ok(Command::Http(options)) => http::compare(&options),
+        Ok(Command::Parked { engine, what, tasks }) => parked(&engine, &what, tasks),
+        Ok(Command::Help) => {
+            println!("{}", args::USAGE);
+            Ok(())
+        }
+        Err(message) => {
+            eprintln!("raddle-bench: {message}\n\n{}", args::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("raddle-bench: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(options: &Compare) -> Result<(), String> {
+    let rows = chosen(&options.rows)?;
+    if options.list {
+        rows.iter().for_each(|row| println!("{:10} {}", row.group.name(), row.name));
+        return Ok(());
+    }
+    let scale = Scale { quick: options.quick };
+    let pairs = options.pairs.unwrap_or(if options.quick { QUICK_PAIRS } else { PAIRS });
+    let mut engines = Engines { raddle: Raddle::build(WORKERS), tokio: Tokio::build((options.flavor, WORKERS)) };
+    let mut lines = Vec::new();
+    for (number, row) in rows.iter().enumerate() {
+        eprintln!("[{}/{}] {}", number + 1, rows.len(), row.name);
+        let figures = measure::compare(row, &mut engines, pairs, scale);
+        lines.extend(row.metrics.iter().zip(figures).map(|(metric, figures)| Line::new(row.name, row.group, metric, figures)));
+    }
+    println!("{}", if options.json { report::json(&lines) } else { report::table(&lines) });
+    Ok(())
+}
+
+/// The rows whose name or group begins with one of `wanted`; all of them if nothing is wanted.
+fn chosen(wanted: &[String]) -> Result<Vec<Row>, String> {
+    let matches = |row: &Row, want: &String| row.name.starts_with(want) || row.group.name().starts_with(want);
+    let rows = rows::all();
+    if let Some(unknown) = wanted.iter().find(|want| !rows.iter().any(|row| matches(row, want))) {
+        return Err(format!("no row is called `{unknown}`; `compare --list` tells the names"));
+    }
+    Ok(rows.into_iter().filter(|row| wanted.is_empty() || wanted.iter().any(|want| matches(row, want))).collect())
+}
+
+fn parked(engine: &str, what: &str, tasks: usize) -> Result<(), String> {
+    match engine {
+        Raddle::NAME => workloads::memory::child(Raddle::build(WORKERS), what, tasks),
+        Tokio::NAME => workloads::memory::child(Tokio::build((Flavor::MultiThread, WORKERS)), what, tasks),
+        other => Err(format!("no engine is called `{other}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(wanted: &[&str]) -> Result<Vec<&'static str>, String> {
+        let wanted: Vec<String> = wanted.iter().map(|want| want.to_string()).collect();
+        chosen(&wanted).map(|rows| rows.iter().map(|row| row.name).collect())
+    }
+
+    #[test]
+    fn rows_are_chosen_by_name_and_by_group() {
+        assert_eq!(names(&["fib", "chan_4"]), Ok(vec!["fib", "chan_4_1", "chan_4_4"]));
+        assert_eq!(names(&["lifecycle"]), Ok(vec!["startup"]));
+        assert!(names(&["nothing"]).unwrap_err().contains("`nothing`"));
+        assert_eq!(names(&[]).unwrap().len(), rows::all().len());
+    }
+}

@@ -280,7 +280,8 @@ impl Registration {
         let here = context::current_or_error()?.reactor;
         let mut home = self.home.lock();
         let foreign = home.as_ref().is_some_and(|home| !Arc::ptr_eq(&home.reactor, &here));
-        if !self.source.readiness.snapshot().needs_registration() && !(moving && foreign) {
+        let lost = self.source.readiness.snapshot().needs_registration();
+        if !lost && (!moving || !foreign) {
             return Ok(());
         }
         let old = home.take();

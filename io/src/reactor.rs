@@ -249,7 +249,7 @@ impl Reactor {
 
     fn count(&self, slots: &Slots<RawFd>) {
         // Relaxed: see `source_count`.
-        self.sources.store(slots.len(), Ordering::Relaxed);
+        self.sources.store(slots.count(), Ordering::Relaxed);
     }
 
     /// How long the owner may sleep. Inserters of earlier timers know from here on that they must unpark it.

@@ -109,10 +109,11 @@ impl Event {
     }
 
     fn bits(self) -> u64 {
-        u64::from(self.readable) * READABLE
-            | u64::from(self.writable) * WRITABLE
-            | u64::from(self.read_closed) * READ_CLOSED
-            | u64::from(self.write_closed) * WRITE_CLOSED
+        let bit = |said: bool, bit: u64| if said { bit } else { 0 };
+        bit(self.readable, READABLE)
+            | bit(self.writable, WRITABLE)
+            | bit(self.read_closed, READ_CLOSED)
+            | bit(self.write_closed, WRITE_CLOSED)
     }
 }
 

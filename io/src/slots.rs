@@ -57,7 +57,7 @@ impl<T> Default for Slots<T> {
 impl<T> Slots<T> {
     /// How many sources are registered.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.slots.len() - self.given_up.len()
     }
 
@@ -130,7 +130,7 @@ mod tests {
         let new = slots.insert(Arc::new(Source::new()), ()).unwrap();
         assert_eq!(new.place(), old.place());
         assert!(slots.get(old).is_none() && slots.get(new).is_some());
-        assert_eq!(slots.len(), 2);
+        assert_eq!(slots.count(), 2);
     }
 
     #[test]

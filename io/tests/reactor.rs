@@ -12,8 +12,8 @@ use std::time::Duration;
 use common::{Counter, context_of, new_reactor, poll_once, run_on};
 use raddle_io::context::enter;
 use raddle_io::net::{TcpListener, TcpStream};
-use raddle_io::{Clock, Instant, sleep};
 use raddle_io::reactor::Reactor;
+use raddle_io::{Clock, Instant, sleep};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);

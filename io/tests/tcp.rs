@@ -135,7 +135,10 @@ fn errors_name_the_address() {
         let address = listener.local_addr().unwrap();
         let error = TcpListener::bind(address).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        assert!(error.to_string().starts_with(&format!("cannot listen on {address}: Address already in use")), "{error}");
+        assert!(
+            error.to_string().starts_with(&format!("cannot listen on {address}: Address already in use")),
+            "{error}"
+        );
         drop(listener);
         let error = TcpStream::connect(address).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);

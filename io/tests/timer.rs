@@ -3,7 +3,7 @@
 mod common;
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future as _, pending, ready};
+use std::future::{Future, pending, ready};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -22,8 +22,6 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn run_virtual<T>(main: impl Future<Output = T>) -> T {
     run_on(&Reactor::new(Clock::auto()).unwrap(), main)
 }
-
-use std::future::Future;
 
 #[test]
 fn a_sleep_never_ends_early() {

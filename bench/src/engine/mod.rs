@@ -17,17 +17,17 @@ pub(crate) use self::raddle::Raddle;
 pub(crate) use self::tokio::{Flavor, Tokio};
 
 /// A live runtime. Nothing of it runs outside of `in_main` and `in_task`, so it does not disturb the other one.
-pub(crate) trait Engine: Sized {
+pub(crate) trait Engine: Sized + 'static {
     const NAME: &'static str;
 
-    type Task<T: Send + 'static>: Future<Output = T> + Send;
-    type Promise<T: Send + 'static>: Send;
-    type Pending<T: Send + 'static>: Future<Output = T> + Send;
+    type Task<T: Send + 'static>: Future<Output = T> + Send + 'static;
+    type Promise<T: Send + 'static>: Send + 'static;
+    type Pending<T: Send + 'static>: Future<Output = T> + Send + 'static;
     type Remote: Clone + Send + 'static;
     type Sender<T: Send + 'static>: Clone + Send + Sync + 'static;
     type Receiver<T: Send + 'static>: Send + 'static;
     type Mutex<T: Send + 'static>: Send + Sync + 'static;
-    type Stream: Send;
+    type Stream: Send + 'static;
 
     /// What another runtime of the same kind and size is built from, on whatever thread.
     type Recipe: Copy + Send + 'static;

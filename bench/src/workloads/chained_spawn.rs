@@ -7,7 +7,7 @@ use crate::sample::{Sample, Scale};
 
 const DEPTH: usize = 1000;
 
-pub(crate) fn chains<E: Engine + 'static>(engine: &mut E, scale: Scale) -> Sample {
+pub(crate) fn chains<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let chains = scale.of(50, 15);
     engine.in_task(async move {
         let start = Instant::now();
@@ -21,6 +21,6 @@ pub(crate) fn chains<E: Engine + 'static>(engine: &mut E, scale: Scale) -> Sampl
     })
 }
 
-fn next<E: Engine + 'static>(depth: usize, last: E::Promise<usize>) {
+fn next<E: Engine>(depth: usize, last: E::Promise<usize>) {
     drop(E::spawn(async move { if depth == DEPTH { E::fulfil(last, depth) } else { next::<E>(depth + 1, last) } }));
 }

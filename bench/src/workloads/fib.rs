@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::engine::Engine;
 use crate::sample::{Sample, Scale};
 
-pub(crate) fn tree<E: Engine + 'static>(engine: &mut E, scale: Scale) -> Sample {
+pub(crate) fn tree<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let n = scale.of(20, 18) as u32;
     engine.in_task(async move {
         let start = Instant::now();
@@ -16,7 +16,7 @@ pub(crate) fn tree<E: Engine + 'static>(engine: &mut E, scale: Scale) -> Sample 
 }
 
 /// Counts its calls: 2 fib(n + 1) - 1 of them.
-fn fib<E: Engine + 'static>(n: u32) -> impl Future<Output = usize> + Send + 'static {
+fn fib<E: Engine>(n: u32) -> impl Future<Output = usize> + Send + 'static {
     async move {
         if n < 2 {
             return 1;

@@ -3,10 +3,9 @@
 use std::env;
 use std::fs;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::Countdown;
 use crate::engine::Engine;
 use crate::sample::{Sample, Scale};
 
@@ -14,6 +13,8 @@ use crate::sample::{Sample, Scale};
 pub(crate) const SUBCOMMAND: &str = "parked";
 
 const HOUR: Duration = Duration::from_secs(3600);
+/// Picked from thin air: time for what is freed late to be freed.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// Tasks asleep for an hour: bytes of RSS and ns for each.
 pub(crate) fn asleep<E: Engine>(_: &mut E, scale: Scale) -> Sample {
@@ -44,23 +45,63 @@ pub(crate) fn child<E: Engine>(mut engine: E, what: &str, tasks: usize) -> ! {
         "sleep" => engine.in_main(sleepers::<E>(tasks)),
         _ => engine.in_main(waiters::<E>(tasks)),
     };
-    println!("{}", values.map(|value| value.to_string()).join(" "));
+    println!("{}", values.iter().map(f64::to_string).collect::<Vec<_>>().join(" "));
     // A million sleepers need not be cancelled one by one.
     std::process::exit(0)
 }
 
-async fn sleepers<E: Engine>(tasks: usize) -> [f64; 2] {
-    let parked = Parked::begin(tasks).await_first::<E>().await;
+async fn sleepers<E: Engine>(tasks: usize) -> Vec<f64> {
+    let (begun, all_begun) = Countdown::<E>::new(tasks);
+    let (before, start) = (resident(), Instant::now());
     for _ in 0..tasks {
-        let counter = parked.counter.clone();
+        let begun = begun.clone();
         drop(E::spawn(async move {
-            counter.fetch_add(1, Ordering::Relaxed);
+            begun.arrive();
             E::sleep(HOUR).await;
         }));
     }
-    parked.finish::<E>().await
+    all_begun.await;
+    let elapsed = start.elapsed();
+    E::sleep(SETTLE).await;
+    per_task(tasks, [resident() - before, elapsed.as_nanos() as f64])
 }
 
-async fn waiters<E: Engine>(tasks: usize) -> [f64; 2] {
-    todo!()
+async fn waiters<E: Engine>(tasks: usize) -> Vec<f64> {
+    let (begun, all_begun) = Countdown::<E>::new(tasks);
+    let (ended, all_ended) = Countdown::<E>::new(tasks);
+    let (before, start) = (resident(), Instant::now());
+    let mut promises = Vec::with_capacity(tasks);
+    for _ in 0..tasks {
+        let (begun, ended) = (begun.clone(), ended.clone());
+        let (promise, pending) = E::oneshot();
+        promises.push(promise);
+        drop(E::spawn(async move {
+            begun.arrive();
+            drop(begun);
+            pending.await;
+            ended.arrive();
+        }));
+    }
+    all_begun.await;
+    let elapsed = start.elapsed();
+    E::sleep(SETTLE).await;
+    let parked = resident() - before;
+    for promise in promises {
+        E::fulfil(promise, ());
+    }
+    all_ended.await;
+    E::sleep(SETTLE).await;
+    per_task(tasks, [parked, elapsed.as_nanos() as f64, (resident() - before).max(0.0)])
+}
+
+fn per_task<const N: usize>(tasks: usize, totals: [f64; N]) -> Vec<f64> {
+    totals.map(|total| total / tasks as f64).to_vec()
+}
+
+/// Bytes of this process that are in memory.
+fn resident() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux has /proc");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("every process has a VmRSS");
+    let kibibytes = line.split_whitespace().nth(1).and_then(|number| number.parse::<f64>().ok());
+    kibibytes.expect("VmRSS is a number") * 1024.0
 }

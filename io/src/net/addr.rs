@@ -74,11 +74,13 @@ impl Future for Resolve {
                         self.0 = State::LookUp(host, look_up);
                         return Poll::Pending;
                     };
-                    return Poll::Ready(match result {
-                        Ok(addresses) if addresses.is_empty() => Err(io::ErrorKind::NotFound.into()),
-                        other => other,
-                    }
-                    .map_err(|error| at("cannot look up", &host, error)));
+                    return Poll::Ready(
+                        match result {
+                            Ok(addresses) if addresses.is_empty() => Err(io::ErrorKind::NotFound.into()),
+                            other => other,
+                        }
+                        .map_err(|error| at("cannot look up", &host, error)),
+                    );
                 }
                 State::Done => panic!("a Resolve is not polled after it was ready"),
             }

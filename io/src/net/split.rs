@@ -16,7 +16,7 @@ pub(super) fn borrowed(stream: &TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
 
 pub(super) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
     let stream = Arc::new(stream);
-    (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream: Some(stream) })
+    (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, shuts_down: true })
 }
 
 /// The reading side of a stream that is lent out: see [`TcpStream::split`].
@@ -40,8 +40,9 @@ pub struct OwnedReadHalf {
 /// The writing side of a stream: see [`TcpStream::into_split`]. Dropping it shuts that side down.
 #[derive(Debug)]
 pub struct OwnedWriteHalf {
-    /// `None` only when the halves are put together again.
-    stream: Option<Arc<TcpStream>>,
+    stream: Arc<TcpStream>,
+    /// False only when the halves are put together again.
+    shuts_down: bool,
 }
 
 impl ReadHalf<'_> {
@@ -80,28 +81,29 @@ impl OwnedWriteHalf {
     /// The stream, for its options and addresses.
     #[must_use]
     pub fn stream(&self) -> &TcpStream {
-        self.stream.as_ref().expect("a half is whole while it is used")
+        &self.stream
     }
 
     /// Puts two halves of one stream together again.
     ///
     /// # Errors
     /// They are halves of different streams; both come back.
+    #[expect(clippy::missing_panics_doc, reason = "there are exactly two halves, and one of them is gone here")]
     pub fn reunite(mut self, other: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
         if !std::ptr::eq(self.stream(), other.stream()) {
             return Err(ReuniteError(other, self));
         }
-        let own = self.stream.take();
-        drop(own);
+        self.shuts_down = false;
+        drop(self);
         Ok(Arc::try_unwrap(other.stream).expect("a stream has two halves"))
     }
 }
 
 impl Drop for OwnedWriteHalf {
     fn drop(&mut self) {
-        if let Some(stream) = &self.stream {
+        if self.shuts_down {
             // An error means that the connection is gone already.
-            let _ = stream.shutdown(Shutdown::Write);
+            let _ = self.stream.shutdown(Shutdown::Write);
         }
     }
 }

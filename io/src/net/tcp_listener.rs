@@ -96,9 +96,8 @@ impl TcpListener {
     /// As [`TcpListener::accept`].
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let mut pause = self.shortage.lock().polled.take();
-        let polled = self.poll_with_pauses(cx, &mut pause, |cx| {
-            self.evented.poll_operation(cx, Direction::Read, COST, accept_one)
-        });
+        let polled = self
+            .poll_with_pauses(cx, &mut pause, |cx| self.evented.poll_operation(cx, Direction::Read, COST, accept_one));
         self.shortage.lock().polled = pause;
         polled
     }

@@ -85,14 +85,21 @@ pub(crate) fn run_on<T>(reactor: &Arc<Reactor>, main: impl Future<Output = T>) -
     let _entered = context::enter(context_of(reactor));
     let outer = EXECUTOR.replace(Some((ready.clone(), HashMap::new())));
     let mut main = pin!(main);
+    let mut polls = 0;
     let result = loop {
         let Some(task) = ready.queue.lock().unwrap().pop_front() else {
+            if advance(reactor) {
+                continue;
+            }
             let before = std::time::Instant::now();
             reactor.park(Some(HUNG)).expect("the reactor works");
-            advance(reactor, &ready);
             assert!(before.elapsed() < HUNG, "everybody waits for something that does not come");
             continue;
         };
+        polls += 1;
+        if polls % 61 == 0 {
+            reactor.turn();
+        }
         let waker = Waker::from(Arc::new(TaskWaker(task, ready.clone())));
         let mut cx = Context::from_waker(&waker);
         budget::reset();
@@ -110,16 +117,14 @@ pub(crate) fn run_on<T>(reactor: &Arc<Reactor>, main: impl Future<Output = T>) -
     result
 }
 
-/// A virtual clock jumps to the next deadline when everybody waits.
-fn advance(reactor: &Reactor, ready: &Ready) {
-    if reactor.clock().is_virtual()
-        && ready.queue.lock().unwrap().is_empty()
-        && let Some(next) = reactor.next_deadline()
-    {
+/// When everybody waits, a virtual clock jumps to the next deadline.
+fn advance(reactor: &Reactor) -> bool {
+    let next = reactor.next_deadline().filter(|_| reactor.clock().is_virtual());
+    if let Some(next) = next {
         reactor.clock().advance_to(next);
         reactor.expire_timers();
-        reactor.unpark();
     }
+    next.is_some()
 }
 
 fn poll_task(task: usize, cx: &mut Context<'_>) {

@@ -3,7 +3,7 @@
 //! ```text
 //! #[raddle::main(workers = 4)]            fn main() -> Ret {
 //! async fn main() -> Ret { body }   =>        async fn main() -> Ret { body }
-//!                                             ::raddle::Runner::new().workers(4).handle_ctrl_c(true).run(main())
+//!                                             ::raddle::Runner::new().workers(4).run(main())
 //!                                         }
 //! ```
 //!
@@ -40,7 +40,7 @@ fn rewrite(attribute: Attribute, options: &Options, function: Function, item: To
     let call = [tokens[function.name].clone(), tokens[function.arguments].clone()];
 
     let mut block: TokenStream = inner.iter().cloned().collect();
-    block.extend(runner(attribute, options));
+    block.extend(runner(options));
     block.extend(method("run", TokenStream::from_iter(call)));
 
     let mut expansion = TokenStream::new();
@@ -54,16 +54,13 @@ fn rewrite(attribute: Attribute, options: &Options, function: Function, item: To
 }
 
 /// `::raddle::Runner::new().workers(N)…`
-fn runner(attribute: Attribute, options: &Options) -> TokenStream {
+fn runner(options: &Options) -> TokenStream {
     let mut chain = source("::raddle::Runner::new()");
     if let Some(workers) = options.workers {
         chain.extend(method("workers", TokenTree::from(Literal::usize_suffixed(workers)).into()));
     }
     if options.auto_clock {
         chain.extend(method("clock", source("::raddle::Clock::Auto")));
-    }
-    if attribute == Attribute::Main {
-        chain.extend(method("handle_ctrl_c", source("true")));
     }
     chain
 }

@@ -15,8 +15,8 @@ use crate::options::Attribute;
 
 /// Runs an `async fn main` under a runtime of its own.
 ///
-/// The worker count is the number of available cores unless `workers = N` says otherwise, and Ctrl-C cancels `main`
-/// instead of killing the process. The return type may be anything that a plain `main` may return.
+/// The worker count is the number of available cores unless `workers = N` says otherwise. The return type may be
+/// anything that a plain `main` may return.
 ///
 /// # Examples
 /// ```ignore

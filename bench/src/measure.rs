@@ -1,0 +1,110 @@
+//! Two engines in alternation, and the ratio of each pair.
+
+use crate::engine::{Engine, Raddle, Tokio};
+use crate::rows::Row;
+use crate::sample::{Sample, Scale, percentile};
+
+/// Both runtimes, alive at the same time; one of them runs at a time.
+pub(crate) struct Engines {
+    pub(crate) raddle: Raddle,
+    pub(crate) tokio: Tokio,
+}
+
+/// The figures of one metric over all pairs.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    pub(crate) raddle: f64,
+    pub(crate) tokio: f64,
+    /// tokio ÷ raddle: above 1, raddle is better.
+    pub(crate) ratio: Spread,
+    pub(crate) pairs: usize,
+}
+
+/// The middle and the ends of some values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    pub(crate) fn of(mut values: Vec<f64>) -> Spread {
+        let median = percentile(&mut values, 0.5);
+        Spread { median, min: values[0], max: values[values.len() - 1] }
+    }
+}
+
+/// One figure for each metric of `row`. A first pair warms both sides up and is thrown away.
+pub(crate) fn compare(row: &Row, engines: &mut Engines, pairs: usize, scale: Scale) -> Vec<Figures> {
+    let pairs = row.most_pairs.map_or(pairs, |most| pairs.min(most));
+    let mut samples = Vec::with_capacity(pairs);
+    for turn in 0..=pairs {
+        let pair = measure_pair(row, engines, scale, turn % 2 == 0);
+        if turn > 0 {
+            samples.push(pair);
+        }
+    }
+    (0..row.metrics.len()).map(|metric| figures(&samples, metric)).collect()
+}
+
+/// The order changes from pair to pair, so that going second helps nobody.
+fn measure_pair(row: &Row, engines: &mut Engines, scale: Scale, raddle_first: bool) -> (Sample, Sample) {
+    let (raddle, tokio);
+    if raddle_first {
+        raddle = (row.raddle)(&mut engines.raddle, scale);
+        tokio = (row.tokio)(&mut engines.tokio, scale);
+    } else {
+        tokio = (row.tokio)(&mut engines.tokio, scale);
+        raddle = (row.raddle)(&mut engines.raddle, scale);
+    }
+    assert_eq!(raddle.operations, tokio.operations, "{}: both sides must do the same work", row.name);
+    assert_eq!(raddle.values.len(), row.metrics.len(), "{}: one value for each metric", row.name);
+    (raddle, tokio)
+}
+
+fn figures(samples: &[(Sample, Sample)], metric: usize) -> Figures {
+    let side = |side: fn(&(Sample, Sample)) -> &Sample| {
+        Spread::of(samples.iter().map(|pair| side(pair).values[metric]).collect()).median
+    };
+    let ratios = samples.iter().map(|(raddle, tokio)| tokio.values[metric] / raddle.values[metric]);
+    Figures {
+        raddle: side(|pair| &pair.0),
+        tokio: side(|pair| &pair.1),
+        ratio: Spread::of(ratios.collect()),
+        pairs: samples.len(),
+    }
+}
+
+/// The names of both sides, in the order of the columns.
+pub(crate) const NAMES: [&str; 2] = [Raddle::NAME, Tokio::NAME];
+
+/// `None` of nothing.
+pub(crate) fn geometric_mean(values: &[f64]) -> Option<f64> {
+    let logs: f64 = values.iter().map(|value| value.ln()).sum();
+    (!values.is_empty()).then(|| (logs / values.len() as f64).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(value: f64) -> Sample {
+        Sample { values: vec![value], operations: 1 }
+    }
+
+    #[test]
+    fn the_ratio_is_the_median_of_pairs_not_the_ratio_of_medians() {
+        let samples =
+            [(sample(1.0), sample(8.0)), (sample(10.0), sample(20.0)), (sample(100.0), sample(300.0))];
+        let figures = figures(&samples, 0);
+        assert_eq!((figures.raddle, figures.tokio, figures.pairs), (10.0, 20.0, 3));
+        assert_eq!(figures.ratio, Spread { median: 3.0, min: 2.0, max: 8.0 });
+    }
+
+    #[test]
+    fn geometric_means() {
+        assert_eq!(geometric_mean(&[]), None);
+        assert!((geometric_mean(&[2.0, 8.0]).unwrap() - 4.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,124 @@
+//! Figures as a table for people, or as one JSON object for programs.
+
+use std::fmt::Write;
+
+use crate::measure::{Figures, NAMES, geometric_mean};
+use crate::rows::{Group, Metric};
+
+/// A metric of a row with its figures.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) group: Group,
+    pub(crate) unit: &'static str,
+    pub(crate) figures: Figures,
+}
+
+impl Line {
+    pub(crate) fn new(row: &str, group: Group, metric: &Metric, figures: Figures) -> Line {
+        Line { name: format!("{row}{}", metric.suffix), group, unit: metric.unit, figures }
+    }
+}
+
+/// How many rows the mean is of; with fewer of them it is not printed, since it would mean something else.
+const SCHEDULER_ROWS: usize = 8;
+
+/// The geometric mean of the scheduler rows, if all of them were measured.
+fn scheduler_mean(lines: &[Line]) -> Option<f64> {
+    let ratios: Vec<f64> =
+        lines.iter().filter(|line| line.group == Group::Scheduler).map(|line| line.figures.ratio.median).collect();
+    (ratios.len() == SCHEDULER_ROWS).then(|| geometric_mean(&ratios)).flatten()
+}
+
+pub(crate) fn table(lines: &[Line]) -> String {
+    let mut text = String::new();
+    let [raddle, tokio] = NAMES;
+    let mut group = None;
+    for line in lines {
+        if group != Some(line.group) {
+            group = Some(line.group);
+            let heading = line.group.name();
+            _ = writeln!(text, "\n{heading:24} {raddle:>12} {tokio:>12}    {tokio}/{raddle}  (min .. max)");
+        }
+        let Figures { raddle, tokio, ratio, pairs } = &line.figures;
+        let (raddle, tokio) = (quantity(*raddle, line.unit), quantity(*tokio, line.unit));
+        let (median, min, max) = (ratio.median, ratio.min, ratio.max);
+        let name = &line.name;
+        _ = writeln!(text, "{name:24} {raddle:>12} {tokio:>12}   {median:10.2}   ({min:.2} .. {max:.2}), {pairs} pairs");
+    }
+    if let Some(mean) = scheduler_mean(lines) {
+        _ = writeln!(text, "\ngeometric mean of the scheduler rows: {mean:.2}");
+    }
+    text
+}
+
+/// Three digits, and µs where ns grow long.
+fn quantity(value: f64, unit: &str) -> String {
+    let (value, unit) = if unit == "ns" && value >= 10_000.0 { (value / 1000.0, "µs") } else { (value, unit) };
+    let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.decimals$} {unit}")
+}
+
+pub(crate) fn json(lines: &[Line]) -> String {
+    let rows: Vec<String> = lines.iter().map(json_row).collect();
+    let mean = scheduler_mean(lines).map_or("null".into(), number);
+    format!("{{\"rows\": [\n  {}\n], \"scheduler_geometric_mean\": {mean}}}", rows.join(",\n  "))
+}
+
+fn json_row(line: &Line) -> String {
+    let Figures { raddle, tokio, ratio, pairs } = &line.figures;
+    // Names and units are this program's own and hold nothing that JSON would want escaped.
+    format!(
+        "{{\"name\": \"{}\", \"group\": \"{}\", \"unit\": \"{}\", \"raddle\": {}, \"tokio\": {}, \
+         \"ratio\": {}, \"min\": {}, \"max\": {}, \"pairs\": {pairs}}}",
+        line.name,
+        line.group.name(),
+        line.unit,
+        number(*raddle),
+        number(*tokio),
+        number(ratio.median),
+        number(ratio.min),
+        number(ratio.max),
+    )
+}
+
+/// JSON knows neither NaN nor infinity.
+fn number(value: f64) -> String {
+    if value.is_finite() { format!("{value:.4}") } else { "null".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Spread;
+
+    fn line(name: &str) -> Line {
+        let ratio = Spread { median: 2.0, min: 1.0, max: f64::INFINITY };
+        let figures = Figures { raddle: 50.0, tokio: 100.0, ratio, pairs: 9 };
+        Line { name: name.into(), group: Group::Scheduler, unit: "ns", figures }
+    }
+
+    #[test]
+    fn the_mean_needs_all_eight_rows() {
+        let mut lines: Vec<Line> = (0..7).map(|_| line("row")).collect();
+        assert!(!table(&lines).contains("geometric mean"));
+        lines.push(line("row"));
+        assert!(table(&lines).ends_with("\ngeometric mean of the scheduler rows: 2.00\n"));
+    }
+
+    #[test]
+    fn json_of_a_row() {
+        let text = json(&[line("spawn_local")]);
+        assert!(text.contains("\"name\": \"spawn_local\", \"group\": \"scheduler\""));
+        assert!(text.contains("\"ratio\": 2.0000, \"min\": 1.0000, \"max\": null, \"pairs\": 9"));
+        assert!(text.ends_with("\"scheduler_geometric_mean\": null}"));
+    }
+
+    #[test]
+    fn quantities_keep_three_digits() {
+        assert_eq!(quantity(1.234, "ms"), "1.23 ms");
+        assert_eq!(quantity(72.06, "ns"), "72.1 ns");
+        assert_eq!(quantity(737.4, "ns"), "737 ns");
+        assert_eq!(quantity(128_000.0, "ns"), "128 µs");
+    }
+}

@@ -1,0 +1,135 @@
+//! The table of rows: a name, a group, what is measured, and the workload on either side.
+
+use crate::engine::{Raddle, Tokio};
+use crate::sample::{Sample, Scale};
+use crate::workloads::{
+    chained_spawn, channel, coarse, fib, memory, mutex, ping_pong, sleep, spawn, stall, startup, timeout, yielding,
+};
+
+/// Rows that are reported together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Scheduler,
+    Sync,
+    Timers,
+    Lifecycle,
+    Control,
+    Stall,
+    Memory,
+}
+
+impl Group {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Group::Scheduler => "scheduler",
+            Group::Sync => "sync",
+            Group::Timers => "timers",
+            Group::Lifecycle => "lifecycle",
+            Group::Control => "control",
+            Group::Stall => "stall",
+            Group::Memory => "memory",
+        }
+    }
+}
+
+/// One figure of a row.
+#[derive(Debug)]
+pub(crate) struct Metric {
+    /// Follows the row's name; empty when the row has one metric.
+    pub(crate) suffix: &'static str,
+    pub(crate) unit: &'static str,
+}
+
+/// One workload on both engines.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) group: Group,
+    pub(crate) metrics: &'static [Metric],
+    pub(crate) raddle: fn(&mut Raddle, Scale) -> Sample,
+    pub(crate) tokio: fn(&mut Tokio, Scale) -> Sample,
+    /// For rows that take long or hardly vary; `None` leaves it to the command line.
+    pub(crate) most_pairs: Option<usize>,
+}
+
+const NS: &[Metric] = &[Metric { suffix: "", unit: "ns" }];
+const MS: &[Metric] = &[Metric { suffix: "", unit: "ms" }];
+const SLEEPS: &[Metric] = &[
+    Metric { suffix: " cpu", unit: "ns" },
+    Metric { suffix: " late p50", unit: "ms" },
+    Metric { suffix: " late p99", unit: "ms" },
+];
+const ASLEEP: &[Metric] = &[Metric { suffix: "", unit: "B" }, Metric { suffix: " spawn", unit: "ns" }];
+const WAITING: &[Metric] = &[
+    Metric { suffix: "", unit: "B" },
+    Metric { suffix: " spawn", unit: "ns" },
+    Metric { suffix: " kept after", unit: "B" },
+];
+
+macro_rules! row {
+    ($name:literal, $group:ident, $metrics:expr, $($workload:ident)::+ $(::<$count:literal>)? $(, at most $pairs:literal)?) => {
+        Row {
+            name: $name,
+            group: Group::$group,
+            metrics: $metrics,
+            raddle: $($workload)::+::<Raddle $(, $count)?>,
+            tokio: $($workload)::+::<Tokio $(, $count)?>,
+            most_pairs: [$(Some($pairs),)? None][0],
+        }
+    };
+}
+
+/// Every row, group by group.
+pub(crate) fn all() -> Vec<Row> {
+    vec![
+        row!("spawn_local", Scheduler, NS, spawn::local),
+        row!("spawn_main", Scheduler, NS, spawn::main),
+        row!("spawn_remote", Scheduler, NS, spawn::remote),
+        row!("spawn_join", Scheduler, NS, spawn::join),
+        row!("yield_many", Scheduler, NS, yielding::many),
+        row!("ping_pong", Scheduler, NS, ping_pong::oneshots),
+        row!("chained_spawn", Scheduler, NS, chained_spawn::chains),
+        row!("fib", Scheduler, NS, fib::tree),
+        row!("chan_1_1", Sync, NS, channel::one_to_one),
+        row!("chan_4_1", Sync, NS, channel::four_to_one),
+        row!("chan_4_4", Sync, NS, channel::four_to_four),
+        row!("mutex", Sync, NS, mutex::contended),
+        row!("timeout_ready", Timers, NS, timeout::ready),
+        row!("timeout_pending", Timers, NS, timeout::pending),
+        row!("sleep_insert", Timers, NS, sleep::insert),
+        row!("sleeps_100k", Timers, SLEEPS, sleep::many, at most 5),
+        row!("startup", Lifecycle, NS, startup::and_stop),
+        row!("coarse", Control, NS, coarse::spins),
+        row!("blocked_parent_1", Stall, MS, stall::parent::<1>),
+        row!("blocked_parent_2", Stall, MS, stall::parent::<2>),
+        row!("blocked_parent_100", Stall, MS, stall::parent::<100>),
+        row!("blocked_first_parent", Stall, MS, stall::first_parent),
+        row!("blocked_timer", Stall, MS, stall::timer),
+        row!("blocked_connection", Stall, MS, stall::connection),
+        row!("parked_asleep", Memory, ASLEEP, memory::asleep, at most 3),
+        row!("parked_oneshot", Memory, WAITING, memory::on_a_oneshot, at most 3),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_is_taken_over_eight_rows() {
+        let rows = all();
+        assert_eq!(rows.iter().filter(|row| row.group == Group::Scheduler).count(), 8);
+    }
+
+    #[test]
+    fn groups_stand_together_and_names_are_unique() {
+        let rows = all();
+        let mut groups: Vec<_> = rows.iter().map(|row| row.group.name()).collect();
+        groups.dedup();
+        assert_eq!(groups, ["scheduler", "sync", "timers", "lifecycle", "control", "stall", "memory"]);
+        let mut names: Vec<_> = rows.iter().map(|row| row.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), rows.len());
+    }
+}

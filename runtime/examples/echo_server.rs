@@ -1,0 +1,49 @@
+//! A TCP server that sends back whatever it receives.
+//!
+//! ```text
+//! cargo run --release -p raddle --example echo_server -- --addr 127.0.0.1:7007 --workers 2
+//! nc 127.0.0.1 7007
+//! ```
+//!
+//! Port 0 takes a free one; the first line tells which.
+
+#[path = "server/accept.rs"]
+mod accept;
+#[path = "server/options.rs"]
+mod options;
+
+use std::env;
+use std::io;
+use std::process::ExitCode;
+
+use raddle::{Runner, TcpStream};
+
+async fn echo(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let length = stream.read(&mut buffer).await?;
+        if length == 0 {
+            return Ok(());
+        }
+        // A client that does not read keeps this task waiting, and no other.
+        stream.write_all(&buffer[..length]).await?;
+    }
+}
+
+fn main() -> ExitCode {
+    let options = match options::parse(env::args().skip(1), "127.0.0.1:7007") {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("echo_server: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    match Runner::new().workers(options.workers).run(accept::serve(&options.addr, echo)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("echo_server: cannot listen on {}: {error}", options.addr);
+            ExitCode::FAILURE
+        }
+    }
+}
