@@ -16,7 +16,11 @@ pub(crate) enum Command {
     Compare(Compare),
     Http(Http),
     /// The child of a memory row.
-    Parked { engine: String, what: String, tasks: usize },
+    Parked {
+        engine: String,
+        what: String,
+        tasks: usize,
+    },
     Help,
 }
 

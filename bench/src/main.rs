@@ -70,7 +70,9 @@ fn compare(options: &Compare) -> Result<(), String> {
     for (number, row) in rows.iter().enumerate() {
         eprintln!("[{}/{}] {}", number + 1, rows.len(), row.name);
         let figures = measure::compare(row, &mut engines, pairs, scale);
-        lines.extend(row.metrics.iter().zip(figures).map(|(metric, figures)| Line::new(row.name, row.group, metric, figures)));
+        lines.extend(
+            row.metrics.iter().zip(figures).map(|(metric, figures)| Line::new(row.name, row.group, metric, figures)),
+        );
     }
     println!("{}", if options.json { report::json(&lines) } else { report::table(&lines) });
     Ok(())

@@ -45,7 +45,9 @@ pub(crate) fn compare(row: &Row, engines: &mut Engines, pairs: usize, scale: Sca
             samples.push(pair);
         }
     }
-    (0..row.metrics.len()).map(|metric| figures(&samples, metric)).collect()
+    let values =
+        |metric: usize| samples.iter().map(move |(raddle, tokio)| (raddle.values[metric], tokio.values[metric]));
+    (0..row.metrics.len()).map(|metric| Figures::of(&values(metric).collect::<Vec<_>>())).collect()
 }
 
 /// The order changes from pair to pair, so that going second helps nobody.
@@ -63,16 +65,15 @@ fn measure_pair(row: &Row, engines: &mut Engines, scale: Scale, raddle_first: bo
     (raddle, tokio)
 }
 
-fn figures(samples: &[(Sample, Sample)], metric: usize) -> Figures {
-    let side = |side: fn(&(Sample, Sample)) -> &Sample| {
-        Spread::of(samples.iter().map(|pair| side(pair).values[metric]).collect()).median
-    };
-    let ratios = samples.iter().map(|(raddle, tokio)| tokio.values[metric] / raddle.values[metric]);
-    Figures {
-        raddle: side(|pair| &pair.0),
-        tokio: side(|pair| &pair.1),
-        ratio: Spread::of(ratios.collect()),
-        pairs: samples.len(),
+impl Figures {
+    /// Of pairs (raddle, tokio).
+    pub(crate) fn of(pairs: &[(f64, f64)]) -> Figures {
+        Figures {
+            raddle: Spread::of(pairs.iter().map(|pair| pair.0).collect()).median,
+            tokio: Spread::of(pairs.iter().map(|pair| pair.1).collect()).median,
+            ratio: Spread::of(pairs.iter().map(|(raddle, tokio)| tokio / raddle).collect()),
+            pairs: pairs.len(),
+        }
     }
 }
 
@@ -89,15 +90,9 @@ pub(crate) fn geometric_mean(values: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn sample(value: f64) -> Sample {
-        Sample { values: vec![value], operations: 1 }
-    }
-
     #[test]
     fn the_ratio_is_the_median_of_pairs_not_the_ratio_of_medians() {
-        let samples =
-            [(sample(1.0), sample(8.0)), (sample(10.0), sample(20.0)), (sample(100.0), sample(300.0))];
-        let figures = figures(&samples, 0);
+        let figures = Figures::of(&[(1.0, 8.0), (10.0, 20.0), (100.0, 300.0)]);
         assert_eq!((figures.raddle, figures.tokio, figures.pairs), (10.0, 20.0, 3));
         assert_eq!(figures.ratio, Spread { median: 3.0, min: 2.0, max: 8.0 });
     }

@@ -44,7 +44,10 @@ pub(crate) fn table(lines: &[Line]) -> String {
         let (raddle, tokio) = (quantity(*raddle, line.unit), quantity(*tokio, line.unit));
         let (median, min, max) = (ratio.median, ratio.min, ratio.max);
         let name = &line.name;
-        _ = writeln!(text, "{name:24} {raddle:>12} {tokio:>12}   {median:10.2}   ({min:.2} .. {max:.2}), {pairs} pairs");
+        _ = writeln!(
+            text,
+            "{name:24} {raddle:>12} {tokio:>12}   {median:10.2}   ({min:.2} .. {max:.2}), {pairs} pairs"
+        );
     }
     if let Some(mean) = scheduler_mean(lines) {
         _ = writeln!(text, "\ngeometric mean of the scheduler rows: {mean:.2}");

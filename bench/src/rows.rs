@@ -16,6 +16,7 @@ pub(crate) enum Group {
     Control,
     Stall,
     Memory,
+    Network,
 }
 
 impl Group {
@@ -28,6 +29,7 @@ impl Group {
             Group::Control => "control",
             Group::Stall => "stall",
             Group::Memory => "memory",
+            Group::Network => "network",
         }
     }
 }

@@ -7,6 +7,7 @@
 //! ```text
 //!   net/*   interval  timeout > sleep        what users meet
 //!           evented     |
+//!     registration      |
 //!               \       |
 //!                 context > reactor          whose thread is this
 //!                   /            \
@@ -36,6 +37,7 @@ pub mod net;
 pub mod reactor;
 #[doc(hidden)]
 pub mod readiness;
+mod registration;
 #[doc(hidden)]
 pub mod shim;
 mod sleep;

@@ -29,7 +29,7 @@ use crate::clock::{Clock, Instant};
 use crate::context;
 use crate::readiness::Event;
 use crate::shim::atomic::{AtomicU64, AtomicUsize, Ordering};
-use crate::shim::{Arc, Mutex, MutexGuard};
+use crate::shim::{Arc, Mutex};
 use crate::slots::{Slots, Token};
 use crate::source::Source;
 use crate::timers::Timers;
@@ -60,6 +60,9 @@ pub struct Reactor {
 struct Polling {
     poll: Poll,
     events: Events,
+    /// A `turn` has fetched the event by which somebody wanted to unpark the owner. The owner's next `park` returns at
+    /// once; else the unpark would be lost.
+    unparked: bool,
 }
 
 /// Why a source could not be registered.
@@ -80,7 +83,7 @@ impl Reactor {
         let poll = Poll::new()?;
         let registry = poll.registry().try_clone()?;
         let waker = mio::Waker::new(&registry, UNPARK)?;
-        let polling = Polling { poll, events: Events::with_capacity(EVENTS_PER_TURN) };
+        let polling = Polling { poll, events: Events::with_capacity(EVENTS_PER_TURN), unparked: false };
         Ok(Arc::new(Reactor {
             polling: Mutex::new(polling),
             registry,
@@ -102,7 +105,11 @@ impl Reactor {
     /// The kernel's. A signal is none: it ends the sleep.
     pub fn park(&self, max: Option<Duration>) -> io::Result<usize> {
         let timeout = self.arm(max);
-        let polled = self.poll_events(self.polling.lock(), timeout);
+        let mut polling = self.polling.lock();
+        let timeout = if polling.unparked { Some(Duration::ZERO) } else { timeout };
+        let polled = self.poll_events(&mut polling, timeout);
+        polling.unparked = false;
+        drop(polling);
         self.timers.disarm();
         let (_, batch) = polled?;
         Ok(batch.wake(context::report) + self.expire_timers())
@@ -130,10 +137,12 @@ impl Reactor {
     fn turn_counting_events(&self) -> (usize, usize) {
         let mut counts = (0, 0);
         if self.has_sources()
-            && let Some(polling) = self.polling.try_lock()
+            && let Some(mut polling) = self.polling.try_lock()
         {
+            let polled = self.poll_events(&mut polling, Some(Duration::ZERO));
+            drop(polling);
             // An error here (there is none that epoll_wait(0) could give for a sound epoll) comes back in `park`.
-            if let Ok((events, batch)) = self.poll_events(polling, Some(Duration::ZERO)) {
+            if let Ok((events, batch)) = polled {
                 counts = (events, batch.wake(context::report));
             }
         }
@@ -258,24 +267,16 @@ impl Reactor {
             self.timers.arm_for_ever();
             return max;
         }
-        if max.is_none() && self.timers.arm(u64::MAX) == u64::MAX {
-            return None;
-        }
-        let now = self.clock.now();
-        let at_most = max.map_or(Instant::FAR_FUTURE, |max| now + max);
+        let at_most = max.map_or(Instant::FAR_FUTURE, |max| self.clock.now() + max);
         let until = Instant::from_nanos(self.timers.arm(at_most.as_nanos()));
-        // mio rounds up to whole milliseconds, so the sleep does not end before the deadline.
-        (until != Instant::FAR_FUTURE).then(|| until - now)
+        // Without a deadline no clock is read. mio rounds up to whole milliseconds, so a sleep does not end too soon.
+        (until != Instant::FAR_FUTURE).then(|| until - self.clock.now())
     }
 
     /// One epoll_wait and the dispatch of its events. The wakers are to be woken when the lock is gone.
-    fn poll_events(
-        &self,
-        mut polling: MutexGuard<'_, Polling>,
-        timeout: Option<Duration>,
-    ) -> io::Result<(usize, Batch)> {
+    fn poll_events(&self, polling: &mut Polling, timeout: Option<Duration>) -> io::Result<(usize, Batch)> {
         let mut batch = Batch::new();
-        let Polling { poll, events } = &mut *polling;
+        let Polling { poll, events, unparked } = polling;
         match poll.poll(events, timeout) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok((0, batch)),
@@ -283,7 +284,11 @@ impl Reactor {
         }
         let mut count = 0;
         let mut slots = self.slots.lock();
-        for event in events.iter().filter(|event| event.token() != UNPARK) {
+        for event in events.iter() {
+            if event.token() == UNPARK {
+                *unparked = true;
+                continue;
+            }
             count += 1;
             match slots.get(Token(event.token().0)) {
                 Some(source) => source.event(meaning(event), &mut |waker| batch.push(waker)),

@@ -37,6 +37,25 @@ fn an_unpark_before_the_park_is_not_lost() {
     unparking.join().unwrap();
 }
 
+/// A turn, perhaps another thread's, fetches the unpark's event before the owner parks.
+#[test]
+fn an_unpark_that_a_turn_has_seen_is_not_lost() {
+    let reactor = new_reactor();
+    let _entered = enter(context_of(&reactor));
+    let (stream, _peer) = pair();
+    let (_, waker) = Counter::new();
+    let mut byte = [0];
+    let mut read = stream.read(&mut byte);
+    assert!(Pin::new(&mut read).poll(&mut Context::from_waker(&waker)).is_pending());
+    reactor.drain();
+    reactor.unpark();
+    reactor.turn();
+    reactor.turn();
+    let before = Instant::now();
+    reactor.park(Some(HOUR)).unwrap();
+    assert!(before.elapsed() < HOUR);
+}
+
 #[test]
 fn a_park_ends_at_the_time_given() {
     let reactor = new_reactor();

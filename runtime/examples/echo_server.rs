@@ -42,7 +42,8 @@ fn main() -> ExitCode {
     match Runner::new().workers(options.workers).run(accept::serve(&options.addr, echo)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("echo_server: cannot listen on {}: {error}", options.addr);
+            // The error names the address.
+            eprintln!("echo_server: {error}");
             ExitCode::FAILURE
         }
     }

@@ -81,7 +81,8 @@ fn main() -> ExitCode {
     match Runner::new().workers(options.workers).run(accept::serve(&options.addr, converse)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("http_hello: cannot listen on {}: {error}", options.addr);
+            // The error names the address.
+            eprintln!("http_hello: {error}");
             ExitCode::FAILURE
         }
     }

@@ -77,9 +77,8 @@ pub(crate) trait Engine: Sized + 'static {
     fn share<T: Send + 'static>(receiver: Self::Receiver<T>, consumers: usize) -> Vec<Self::Receiver<T>>;
 
     fn mutex<T: Send + 'static>(value: T) -> Self::Mutex<T>;
-    fn lock<T: Send + 'static>(
-        mutex: &Self::Mutex<T>,
-    ) -> impl Future<Output = impl DerefMut<Target = T> + Send> + Send;
+    fn lock<T: Send + 'static>(mutex: &Self::Mutex<T>)
+    -> impl Future<Output = impl DerefMut<Target = T> + Send> + Send;
 
     fn accept(listener: TcpListener) -> impl Future<Output = io::Result<Self::Stream>> + Send;
     fn read(stream: &mut Self::Stream, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;

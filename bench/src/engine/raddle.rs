@@ -91,9 +91,7 @@ impl Engine for Raddle {
     fn mutex<T: Send + 'static>(value: T) -> Mutex<T> {
         Mutex::new(value)
     }
-    fn lock<T: Send + 'static>(
-        mutex: &Mutex<T>,
-    ) -> impl Future<Output = impl DerefMut<Target = T> + Send> + Send {
+    fn lock<T: Send + 'static>(mutex: &Mutex<T>) -> impl Future<Output = impl DerefMut<Target = T> + Send> + Send {
         mutex.lock()
     }
     async fn accept(listener: TcpListener) -> io::Result<TcpStream> {
@@ -116,7 +114,9 @@ impl<T> Future for Joined<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        Pin::new(&mut self.0).poll(context).map(|result| result.unwrap_or_else(|error| panic!("a task failed: {error}")))
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|result| result.unwrap_or_else(|error| panic!("a task failed: {error}")))
     }
 }
 

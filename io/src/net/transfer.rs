@@ -35,6 +35,10 @@ macro_rules! transfers {
 
             fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
                 let this = &mut *self;
+                if this.$buffer.is_empty() {
+                    // Nothing to wait for.
+                    return Poll::Ready(Ok(0));
+                }
                 this.operation.poll(cx, |socket| $attempt(socket, this.$buffer))
             }
         }

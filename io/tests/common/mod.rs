@@ -22,8 +22,11 @@ const HUNG: Duration = Duration::from_secs(60);
 
 type Job = Pin<Box<dyn Future<Output = ()>>>;
 
+/// The tasks by number; a task that is being polled is out.
+type Executor = (Arc<Ready>, HashMap<usize, Option<Job>>);
+
 thread_local! {
-    static EXECUTOR: RefCell<Option<(Arc<Ready>, HashMap<usize, Option<Job>>)>> = const { RefCell::new(None) };
+    static EXECUTOR: RefCell<Option<Executor>> = const { RefCell::new(None) };
 }
 
 /// What `report` was told, from all threads.

@@ -220,7 +220,7 @@ impl Runner {
     fn freeze(&self) {
         if let Some(Runtime { shared, .. }) = &self.runtime {
             shared.phase.set(Phase::Frozen);
-            shared.unpark_all();
+            shared.unpark_others();
             shared.threads.wait_until_frozen(FREEZE_AT_MOST);
         }
     }

@@ -34,7 +34,7 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     shared.close_queues();
     shared.phase.set(Phase::Stopped);
     shared.threads.notify_all();
-    shared.unpark_all();
+    shared.unpark_others();
     // A worker that is not stuck leaves at once, and deserves a moment even where the grace is used up.
     let moment = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
     for index in shared.threads.join(moment) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use raddle_io::Clock;
 
 use super::report::ExceptionHandler;
+use crate::shim::atomic::{AtomicUsize, Ordering};
 
 /// The settings of a runtime; fixed once it exists.
 #[derive(Clone)]
@@ -24,7 +25,7 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(5);
 
 impl Default for Config {
     fn default() -> Config {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = cores();
         Config {
             workers: cores,
             name: "raddle".to_owned(),
@@ -51,5 +52,19 @@ impl fmt::Debug for Config {
             .field("grace", &self.grace)
             .field("blocking_threads", &self.blocking_threads)
             .finish_non_exhaustive()
+    }
+}
+
+/// The cores that this process may use. Asked for once: the answer costs a dozen system calls, where cgroups are read.
+fn cores() -> usize {
+    static CORES: AtomicUsize = AtomicUsize::new(0);
+    // Relaxed: a number that means nothing but itself, and the same whoever finds it.
+    match CORES.load(Ordering::Relaxed) {
+        0 => {
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            CORES.store(cores, Ordering::Relaxed);
+            cores
+        }
+        known => known,
     }
 }

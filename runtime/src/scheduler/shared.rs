@@ -168,9 +168,9 @@ impl Shared {
         }
     }
 
-    /// Ends every started worker's park, so that it looks at the phase.
-    pub(crate) fn unpark_all(&self) {
-        for remote in &self.remotes {
+    /// Ends the park of every worker but the caller, worker 0, so that it looks at the phase.
+    pub(crate) fn unpark_others(&self) {
+        for remote in &self.remotes[1..] {
             remote.unpark();
         }
         self.threads.unpark_watchdog();

@@ -74,6 +74,7 @@ impl Threads {
         let mut woken = self.watchdog_wake.lock();
         if !*woken {
             match at_most {
+                Some(Duration::ZERO) => {}
                 Some(time) => {
                     self.watchdog_woken.wait_for(&mut woken, time);
                 }

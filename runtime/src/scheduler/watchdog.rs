@@ -37,7 +37,9 @@ struct Seen {
 /// The life of the watchdog thread.
 pub(super) fn watch(shared: &Arc<Shared>) {
     let mut seen = vec![Seen::default(); shared.config.workers];
-    let (mut quiet, mut tick) = (0, TICK);
+    let mut quiet = 0;
+    // The first look, and the first after a sleep, comes at once: what it sees is what later ones compare with.
+    let mut tick = Duration::ZERO;
     loop {
         shared.threads.park_watchdog(Some(tick));
         match shared.phase.get() {
@@ -45,6 +47,7 @@ pub(super) fn watch(shared: &Arc<Shared>) {
             Phase::Frozen => {
                 forget(shared, &mut seen);
                 shared.threads.wait_for_thaw(shared);
+                tick = Duration::ZERO;
                 continue;
             }
             Phase::Running | Phase::Closing => {}
@@ -56,10 +59,11 @@ pub(super) fn watch(shared: &Arc<Shared>) {
             continue;
         }
         forget(shared, &mut seen);
+        tick = TICK;
         quiet += 1;
         if quiet >= TICKS_BEFORE_SLEEP {
             quiet = 0;
-            tick = TICK;
+            tick = Duration::ZERO;
             have_memory_collected(shared);
             if shared.idle.watchdog_may_sleep() && shared.phase.get() != Phase::Stopped {
                 shared.threads.park_watchdog(None);

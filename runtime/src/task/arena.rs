@@ -240,7 +240,10 @@ impl Arena {
             // SAFETY: a chunk stays mapped until its `left` has come to zero, which this decides.
             let meta = unsafe { chunk.as_ref() };
             let out = meta.used();
-            meta.pages().filter(|page| page.is_empty()).for_each(Page::discard);
+            if out > 0 {
+                // One stray waker keeps its page and no more. Before `left` is closed: nobody unmaps the chunk yet.
+                meta.pages().filter(|page| page.is_empty()).for_each(Page::discard);
+            }
             if meta.left.close(out as isize) {
                 // SAFETY: no slot is out and the list above was the last way to find the chunk.
                 unsafe { Chunk::unmap(chunk) };

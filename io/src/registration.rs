@@ -1,0 +1,147 @@
+//! Which reactor knows an fd, and how the fd moves from one to another.
+//!
+//! An fd is registered with the reactor of the thread that first would have blocked on it, and stays there while its
+//! task may be stolen. If operations have met would-block eight times running on another worker, the fd moves there. If
+//! its reactor has shut down, it moves at once. Either way: taken out of the one epoll, then added to the other, whose
+//! first event says what is ready. The source, and with it those who wait, stays the same.
+//!
+//! `home` is locked through both syscalls, so that two operations do not move one fd at a time. No user code runs under
+//! it. If an fd has left one epoll and the other refuses it, all who wait are woken and meet the same refusal.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::task::Waker;
+
+use crate::context;
+use crate::reactor::{Reactor, RegisterError};
+use crate::readiness::{Cleared, Direction, Snapshot};
+use crate::shim::atomic::{AtomicU8, AtomicUsize, Ordering};
+use crate::shim::{Arc, Mutex};
+use crate::slots::Token;
+use crate::source::{Source, Ticket};
+use crate::wake::Batch;
+
+/// After so many would-blocks running away from home an fd moves.
+const STRIKES_TO_MOVE: u8 = 8;
+
+/// A registration with at most one reactor.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub(crate) source: Arc<Source>,
+    home: Mutex<Option<Home>>,
+    /// The address of the home's reactor; 0 for none. A copy for readers without the lock.
+    home_address: AtomicUsize,
+    /// Would-blocks running on other reactors than the home.
+    strikes: AtomicU8,
+}
+
+#[derive(Debug)]
+struct Home {
+    reactor: Arc<Reactor>,
+    token: Token,
+    fd: RawFd,
+}
+
+/// Who waits: a future with a ticket, or the one place of `poll_*` functions.
+pub(crate) enum Waits<'t> {
+    Future(&'t mut Ticket),
+    Polled,
+}
+
+impl Registration {
+    pub(crate) fn new() -> Registration {
+        Registration {
+            source: Arc::new(Source::new()),
+            home: Mutex::new(None),
+            home_address: AtomicUsize::new(0),
+            strikes: AtomicU8::new(0),
+        }
+    }
+
+    pub(crate) fn wait(&self, direction: Direction, waits: &mut Waits<'_>, waker: &Waker) {
+        match waits {
+            Waits::Future(ticket) => self.source.wait(direction, ticket, waker),
+            Waits::Polled => self.source.wait_polled(direction, waker),
+        }
+    }
+
+    /// The syscall said that there is nothing: sees to it that somebody will tell when there is.
+    pub(crate) fn would_block(&self, fd: RawFd, seen: Snapshot, direction: Direction) -> io::Result<()> {
+        if seen.needs_registration() {
+            return self.register(fd, false);
+        }
+        if self.source.readiness.clear(seen, direction) == Cleared::Cleared && self.is_foreign_too_often() {
+            return self.register(fd, true);
+        }
+        Ok(())
+    }
+
+    fn is_foreign_too_often(&self) -> bool {
+        // Relaxed, here and below: a heuristic; moving once too often or too late harms nobody.
+        let home = self.home_address.load(Ordering::Relaxed);
+        let here = context::with_current(|context| address(&context.reactor));
+        if here.is_none_or(|here| here == home) {
+            if self.strikes.load(Ordering::Relaxed) > 0 {
+                self.strikes.store(0, Ordering::Relaxed);
+            }
+            return false;
+        }
+        let strikes = self.strikes.load(Ordering::Relaxed).saturating_add(1);
+        self.strikes.store(strikes, Ordering::Relaxed);
+        strikes >= STRIKES_TO_MOVE
+    }
+
+    /// Registers with the current reactor, unless another operation did so while this one waited for the lock.
+    #[cold]
+    fn register(&self, fd: RawFd, moving: bool) -> io::Result<()> {
+        let here = context::current_or_error()?.reactor;
+        let mut home = self.home.lock();
+        let foreign = home.as_ref().is_some_and(|home| !Arc::ptr_eq(&home.reactor, &here));
+        let lost = self.source.readiness.snapshot().needs_registration();
+        if !lost && (!moving || !foreign) {
+            return Ok(());
+        }
+        let old = home.take();
+        if let Some(old) = &old {
+            old.reactor.deregister(old.fd, old.token);
+        }
+        // Before the epoll knows the fd, so that its first event is not wiped out.
+        self.source.readiness.register();
+        let refused = match here.register(fd, &self.source) {
+            Ok(token) => {
+                self.home_address.store(address(&here), Ordering::Relaxed);
+                self.strikes.store(0, Ordering::Relaxed);
+                *home = Some(Home { reactor: here, token, fd });
+                None
+            }
+            Err(RegisterError::Closed) => Some(context::closed_error()),
+            Err(RegisterError::Io(error)) => Some(error),
+        };
+        drop(home);
+        drop(old);
+        refused.map_or(Ok(()), |error| {
+            self.nobody_will_tell();
+            Err(error)
+        })
+    }
+
+    /// No epoll knows the fd any more: those who wait must find out for themselves.
+    #[cold]
+    fn nobody_will_tell(&self) {
+        let mut batch = Batch::new();
+        self.source.shut_down(&mut |waker| batch.push(waker));
+        batch.wake(context::report);
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.lock().take() {
+            home.reactor.deregister(home.fd, home.token);
+        }
+    }
+}
+
+fn address(reactor: &Arc<Reactor>) -> usize {
+    Arc::as_ptr(reactor) as usize
+}
