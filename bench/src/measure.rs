@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, Raddle, Tokio};
 use crate::rows::Row;
-use crate::sample::{Sample, Scale, percentile};
+use crate::sample::{Sample, Scale};
 
 /// Both runtimes, alive at the same time; one of them runs at a time.
 pub(crate) struct Engines {
@@ -30,8 +30,9 @@ pub(crate) struct Spread {
 
 impl Spread {
     pub(crate) fn of(mut values: Vec<f64>) -> Spread {
-        let median = percentile(&mut values, 0.5);
-        Spread { median, min: values[0], max: values[values.len() - 1] }
+        values.sort_by(f64::total_cmp);
+        let (lower, upper) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+        Spread { median: (lower + upper) / 2.0, min: values[0], max: values[values.len() - 1] }
     }
 }
 
@@ -95,6 +96,11 @@ mod tests {
         let figures = Figures::of(&[(1.0, 8.0), (10.0, 20.0), (100.0, 300.0)]);
         assert_eq!((figures.raddle, figures.tokio, figures.pairs), (10.0, 20.0, 3));
         assert_eq!(figures.ratio, Spread { median: 3.0, min: 2.0, max: 8.0 });
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_lies_between() {
+        assert_eq!(Spread::of(vec![4.0, 1.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
     }
 
     #[test]

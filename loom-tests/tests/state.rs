@@ -258,7 +258,7 @@ fn waker_clone_and_drop() {
             })
         });
         task.run(|| true);
-        threads.map(|thread| thread.join().unwrap());
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
         task.assert_freed();
     });
 }
@@ -268,7 +268,7 @@ fn waker_clone_and_drop() {
 #[test]
 fn double_wake_coalesces() {
     check("double_wake_coalesces", bounded(3), || {
-        let (task, data) = (Task::with_wakers(2), Arc::new([const { (); 2 }].map(|()| AtomicBool::new(false))));
+        let (task, data) = (Task::with_wakers(2), Arc::new([0, 1].map(|_| AtomicBool::new(false))));
         let wakers = [0, 1].map(|own| {
             let (task, data) = (task.clone(), data.clone());
             thread::spawn(move || {
@@ -280,7 +280,7 @@ fn double_wake_coalesces() {
             })
         });
         task.run(|| data[0].load(Relaxed) && data[1].load(Relaxed));
-        wakers.map(|waker| waker.join().unwrap());
+        wakers.into_iter().for_each(|waker| waker.join().unwrap());
         // SAFETY: the others have ended.
         assert!(task.polls.with(|polls| unsafe { *polls }) <= 3, "one wake, two polls");
         assert!(task.drop_handle(), "a wake was lost");

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use common::{Count, Log, hold, on_drop, runner, scaled, virtual_runner, watch};
+use common::{Count, Log, hold, on_drop, runner, scaled, tell, virtual_runner, watch};
 use raddle::{
     Event, Handle, Instant, Queue, TaskError, all_tasks, create_local_task, create_task, current_task, promise, sleep,
     to_thread, yield_now,
@@ -243,7 +243,7 @@ fn cancel_crosses_everything() {
         let (made, dropped) = (Count::default(), Count::default());
         let (values, cancelled) = runner(workers).run(async {
             let (mut values, mut cancelled) = (0, 0);
-            for round in 0..scaled(2000) {
+            for round in 0..scaled(10_000) {
                 let tasks: Vec<_> = (0..20)
                     .map(|n| {
                         made.add();
@@ -290,7 +290,7 @@ fn a_task_left_by_nobody_but_the_runtime_can_still_be_cancelled() {
     let _watch = watch();
     runner(2).run(async {
         let (dropped, seen) = promise();
-        let task = create_task(hold(on_drop(move || drop(dropped.set(())))));
+        let task = create_task(hold(on_drop(move || tell(dropped, ()))));
         let (canceller, id) = (task.canceller(), task.id());
         task.detach();
         assert!(all_tasks().iter().any(|task| task.id == id));

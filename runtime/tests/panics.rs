@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use common::{Bomb, Count, Log, Reports, all_workers_live, hold, on_drop, panic_of, runner, watch};
+use common::{Bomb, Count, Log, Reports, all_workers_live, hold, on_drop, panic_of, runner, tell, watch};
 use raddle::{TaskError, call_soon, create_local_task, create_task, promise, sleep, to_thread, yield_now};
 
 /// Waits until the runtime has reported so many exceptions.
@@ -135,7 +135,7 @@ fn a_done_callback_that_panics_does_not_keep_the_next_from_being_called() {
         let task = create_task(hold(()));
         let (said, heard) = promise();
         task.on_done(|_| panic!("callback"));
-        task.on_done(move |status| drop(said.set(status)));
+        task.on_done(move |status| tell(said, status));
         task.cancel();
         assert_eq!(heard.await.unwrap(), raddle::TaskStatus::Cancelled);
         let text = reported(&reports, 1).await.remove(0);

@@ -23,7 +23,7 @@ use raddle::{
     create_local_task, create_task, current_task, gather, promise, sleep, timeout, to_thread, yield_now,
 };
 use stress_support::{
-    Count, Deliberate, Ledger, Rng, Settings, Token, check, deliberate_panic, eventually, fail, join_all, program,
+    Count, Deliberate, Ledger, Rng, Settings, Token, check, deliberate_panic, fail, join_all, program,
     same, stage,
 };
 
@@ -335,7 +335,9 @@ fn settle(fate: Fate, may_be_cancelled: bool, result: Result<Token, TaskError>) 
         }
         Err(TaskError::Cancelled) => {
             CANCELLED.add(1);
-            check(may_be_cancelled, "a task was cancelled by nobody");
+            if !may_be_cancelled {
+                only_at_the_end("a task was cancelled by nobody");
+            }
         }
         Err(TaskError::Panicked(panic)) => {
             SEEN.add(1);
@@ -344,6 +346,12 @@ fn settle(fate: Fate, may_be_cancelled: bool, result: Result<Token, TaskError>) 
         }
         Err(other) => fail(format_args!("a task failed: {other}")),
     }
+}
+
+/// Fails unless the runtime of this task is ending: that cancels everything, in any order.
+#[track_caller]
+fn only_at_the_end(what: &str) {
+    check(Handle::current().call_soon(|| {}).is_err(), what);
 }
 
 /// The main of a run: creates tasks and does to them what can be done.
@@ -595,10 +603,10 @@ async fn hands_on(mut rng: Rng) -> Token {
         link.detach();
     }
     check(first.set(OUTPUTS.token()).is_ok(), "the row is there and did not take the value");
-    match last.await {
-        Ok(token) => token,
-        Err(_) => fail("a value was lost on its way"),
-    }
+    last.await.unwrap_or_else(|_| {
+        only_at_the_end("a value was lost on its way");
+        OUTPUTS.token()
+    })
 }
 
 /// Holds its worker up: others have to be served by somebody else.
@@ -635,7 +643,7 @@ impl Drop for Bomb {
 
 /// Never ends; perhaps its end is violent.
 async fn waits(explodes: bool) -> Token {
-    let _bomb = explodes.then_some(Bomb);
+    let _bomb = explodes.then(|| Bomb);
     poll_fn(|cx| {
         keep(cx.waker().clone());
         Poll::Pending
@@ -658,10 +666,8 @@ async fn is_big(size: u64) -> Token {
         1 => Spawner::Here.create(of::<1200>()),
         _ => Spawner::Here.create(of::<9000>()),
     };
-    match task.await {
-        Ok(token) => token,
-        Err(error) => fail(format_args!("a big task: {error}")),
-    }
+    settle(Fate::Returns, false, task.await);
+    OUTPUTS.token()
 }
 
 /// Must be dropped where it was made.
@@ -697,8 +703,10 @@ async fn local_child(mut rng: Rng, result: Promise<Token>) {
                 // Woken from another worker.
                 let (there, pending) = promise();
                 TASKS.add(1);
-                create_task(async move { drop(there.set(())) }).detach();
-                check(pending.await.is_ok(), "a promise to a local task was dropped");
+                create_task(async move { let _ = there.set(()); }).detach();
+                if pending.await.is_err() {
+                    only_at_the_end("a promise to a local task was dropped");
+                }
             }
             _ => yield_now().await,
         }
@@ -718,7 +726,7 @@ async fn has_local_children(mut rng: Rng) -> Token {
     for pending in results {
         match pending.await {
             Ok(token) => token.look(),
-            Err(_) => fail("a local task was lost"),
+            Err(_) => only_at_the_end("a local task was lost"),
         }
     }
     OUTPUTS.token()
@@ -843,14 +851,14 @@ async fn calls(mut rng: Rng) -> Token {
         let call = move || {
             callback.look();
             CALLED.add(1);
-            drop(called.set(()));
+            let _ = called.set(());
         };
         let asked = if rng.one_in(2) { call_soon(call) } else { call_later(rng.micros(500), call) };
         if rng.one_in(3) && asked.cancel() {
             // It may have been called in this moment, or not.
-            drop(pending.await);
-        } else {
-            check(pending.await.is_ok(), "a callback was neither called nor taken back");
+            let _ = pending.await;
+        } else if pending.await.is_err() {
+            only_at_the_end("a callback was neither called nor taken back");
         }
     }
     OUTPUTS.token()
@@ -862,8 +870,8 @@ async fn asks_threads(mut rng: Rng) -> Token {
         thread::sleep(pause);
         OUTPUTS.token()
     });
-    match asked.await {
-        Ok(token) => token,
-        Err(error) => fail(format_args!("to_thread: {error}")),
-    }
+    asked.await.unwrap_or_else(|_| {
+        only_at_the_end("to_thread gave no value");
+        OUTPUTS.token()
+    })
 }

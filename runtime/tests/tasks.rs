@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use common::{Count, Log, hold, on_drop, on_each_worker, panic_of, poll_once, runner, virtual_runner, watch};
+use common::{Count, Log, hold, on_drop, on_each_worker, panic_of, poll_once, runner, tell, virtual_runner, watch};
 use raddle::{
     BoxError, Event, Handle, Task, TaskBuilder, TaskError, TaskStatus, all_tasks, create_local_task, create_task,
     current_task, promise, run, sleep, timeout, to_thread, yield_now,
@@ -63,7 +63,7 @@ fn a_task_polled_and_dropped_unfinished_is_cancelled() {
     let _watch = watch();
     virtual_runner().run(async {
         let (dropped, drop_seen) = promise();
-        let task = create_task(hold(on_drop(move || drop(dropped.set(())))));
+        let task = create_task(hold(on_drop(move || tell(dropped, ()))));
         assert!(timeout(Duration::from_millis(5), task).await.is_err());
         let start = raddle::Instant::now();
         drop_seen.await.unwrap();
@@ -255,10 +255,10 @@ fn on_done_callbacks_come_in_order_with_the_status() {
             let last = log.clone();
             panicked.on_done(move |status| {
                 last.push((10, status));
-                drop(all.take().unwrap().set(()));
+                tell(all.take().unwrap(), ());
             });
             let (cancelled, told) = promise();
-            value.on_done(move |_| drop(cancelled.set(())));
+            value.on_done(move |_| tell(cancelled, ()));
             value.cancel();
             told.await.unwrap();
             assert!(seen.try_get().is_none());

@@ -176,7 +176,7 @@ fn a_big_future_and_its_output_are_dropped_once() {
             drop(unfetched);
             let early = create_task(big([3; 8192]));
             early.cancel();
-            assert_eq!(early.await.is_err(), workers == 1 || futures.get() == 3);
+            drop(early.await);
             create_task(big([4; 8192])).detach();
         });
         assert_eq!((futures.get(), outputs.get()), (4, 4));

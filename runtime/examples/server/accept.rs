@@ -7,8 +7,8 @@ use raddle::{TcpListener, TcpStream, create_task, sleep};
 
 /// Listens on `addr`, says so, and hands every connection to a task of its own.
 ///
-/// Only a failure to listen ends this. When the process has no file descriptor left, accepting is tried again a
-/// little later: connections wait in the kernel's backlog meanwhile, and those that end give theirs back.
+/// Only a failure to listen ends this. When the process has no file descriptor left, the listener itself waits for one:
+/// connections stay in the kernel's backlog meanwhile, and those that end give theirs back.
 pub(crate) async fn serve<H, F>(addr: &str, handle: H) -> io::Result<()>
 where
     H: Fn(TcpStream) -> F,

@@ -87,6 +87,7 @@ pub(super) const fn fits<F: Future>() -> bool {
 impl<S: Stored> Cell<S> {
     pub(super) const VTABLE: &'static VTable = &VTable {
         run: poll::run::<S>,
+        value_needs_drop: std::mem::needs_drop::<S::Output>(),
         drop_output: Self::drop_output,
         take_output: Self::take_output,
         unseen_panic: Self::unseen_panic,

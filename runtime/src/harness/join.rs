@@ -82,7 +82,7 @@ impl<T> Join<T> {
             JoinDropped::Detached => false,
             JoinDropped::HasOutput => {
                 // SAFETY: complete, and the output is this handle's.
-                unsafe { drop_output(task) };
+                unsafe { drop_output(task, task.state().snapshot().outcome()) };
                 waker::release(task);
                 false
             }

@@ -87,7 +87,7 @@ fn complete(worker: &Worker, task: TaskRef, outcome: Outcome) {
         Complete::Tell(waiting) => tell(worker, task, waiting),
         Complete::JoinGone => {
             // SAFETY: OWNED is ours and JOIN is gone for good: the output is ours.
-            unsafe { drop_output(task) };
+            unsafe { drop_output(task, outcome) };
             match task.state().complete_unjoined(outcome) {
                 Unjoined::Done => worker.count_end(),
                 Unjoined::Tell(waiting) => tell(worker, task, waiting),
@@ -124,12 +124,18 @@ fn tell(worker: &Worker, task: TaskRef, waiting: Waiting) {
 ///
 /// # Safety
 /// The output is there and the caller's.
-pub(super) unsafe fn drop_output(task: TaskRef) {
+pub(super) unsafe fn drop_output(task: TaskRef, outcome: Outcome) {
     let vtable = task.header().vtable;
-    // SAFETY: the caller's promise.
-    if let Some(text) = unsafe { (vtable.unseen_panic)(task) } {
-        let context = ExceptionContext::new("a task panicked, and nobody awaits it").with_panic(&text);
-        report(task, context);
+    match outcome {
+        Outcome::Value if !vtable.value_needs_drop => return,
+        Outcome::Value | Outcome::Cancelled => {}
+        Outcome::Panicked => {
+            // SAFETY: the caller's promise.
+            if let Some(text) = unsafe { (vtable.unseen_panic)(task) } {
+                let context = ExceptionContext::new("a task panicked, and nobody awaits it").with_panic(&text);
+                report(task, context);
+            }
+        }
     }
     // SAFETY: the caller's promise.
     guard(task, "a task's output panicked while it was dropped", || unsafe { (vtable.drop_output)(task) });

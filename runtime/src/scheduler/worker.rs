@@ -25,6 +25,8 @@ const PUSHES_BEFORE_SHARING: u32 = 16;
 const BACKLOG_NS: u64 = 100_000;
 /// … or this many tasks, whatever they were estimated at.
 const BACKLOG_TASKS: usize = 512;
+/// What a task is taken for at least while its creator still runs: nobody knows yet how long either will take.
+const UNKNOWN_POLL_NS: u64 = 2000;
 
 /// The owner's part of a worker.
 pub(crate) struct Worker {
@@ -106,7 +108,7 @@ impl Worker {
         unsafe { (task.header().vtable.run)(task) };
         self.current.set(None);
         if self.shared.idle.may_wake() {
-            self.share();
+            self.share(self.mean_poll.get());
         }
     }
 
@@ -127,7 +129,7 @@ impl Worker {
         let pushes = self.pushes.get() + 1;
         self.pushes.set(pushes);
         if pushes > PUSHES_BEFORE_SHARING && self.shared.idle.may_wake() {
-            self.share();
+            self.share(self.mean_poll.get().max(UNKNOWN_POLL_NS));
         }
     }
 
@@ -151,9 +153,9 @@ impl Worker {
     }
 
     /// Wakes another worker if the backlog is worth it: waking is the dearest thing a runtime does.
-    pub(super) fn share(&self) {
+    fn share(&self, poll_ns: u64) {
         let len = self.queue.len();
-        if len >= BACKLOG_TASKS || (len as u64) * self.mean_poll.get() >= BACKLOG_NS {
+        if len >= BACKLOG_TASKS || (len as u64) * poll_ns >= BACKLOG_NS {
             self.shared.wake_one();
         }
     }

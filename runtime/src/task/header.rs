@@ -47,6 +47,8 @@ pub(crate) struct Prefix {
 pub(crate) struct VTable {
     /// Polls once and does what follows. The caller gives the right to poll and its reference away.
     pub(crate) run: unsafe fn(TaskRef),
+    /// Whether dropping a value that the future gave does anything.
+    pub(crate) value_needs_drop: bool,
     /// Drops the output of a complete task that nobody fetched.
     pub(crate) drop_output: unsafe fn(TaskRef),
     /// Moves the output to the address given, which has room for a `Result<T, TaskError>`.

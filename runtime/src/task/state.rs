@@ -188,6 +188,14 @@ impl Snapshot {
     pub(crate) fn is_panicked(self) -> bool {
         self.0 & PANICKED != 0
     }
+    /// How a complete task ended.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self.0 & (CANCELLED | PANICKED) {
+            0 => Outcome::Value,
+            CANCELLED => Outcome::Cancelled,
+            _ => Outcome::Panicked,
+        }
+    }
     pub(crate) fn is_cancelling(self) -> bool {
         self.0 & (CANCEL | COMPLETE) == CANCEL
     }

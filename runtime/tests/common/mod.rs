@@ -11,7 +11,7 @@ use std::task::{Poll, Wake};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use raddle::{Clock, Runner, create_task};
+use raddle::{Clock, Promise, Runner, create_task};
 
 /// Ends the process with a clear text if the test is not over in time, instead of hanging.
 pub(crate) struct Watch {
@@ -171,6 +171,11 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
 pub(crate) async fn hold<T>(value: T) {
     std::future::pending::<()>().await;
     drop(value);
+}
+
+/// Keeps a promise whether or not anybody waits for it still.
+pub(crate) fn tell<T>(promise: Promise<T>, value: T) {
+    let _ = promise.set(value);
 }
 
 /// Polls a future once, in the current task.
