@@ -229,12 +229,13 @@ fn unstarted_worker() {
             house.injector.push(TaskRef::leaked(0)).unwrap();
             let Some(claimed) = house.idle.claim_after_push() else { return };
             assert_eq!(claimed.worker, 1, "worker 0 is awake");
-            if house.thread.lock().is_some() {
+            let mut thread = house.thread.lock();
+            if thread.is_some() {
                 return house.unpark(Some(claimed));
             }
             let worker = house.clone();
             // Born searching.
-            *house.thread.lock() = Some(thread::spawn(move || worker.work(1, true, 2)));
+            *thread = Some(thread::spawn(move || worker.work(1, true, 2)));
         }
         let house = House::new(2);
         let house2 = house.clone();

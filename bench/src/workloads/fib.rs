@@ -16,6 +16,7 @@ pub(crate) fn tree<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
 }
 
 /// Counts its calls: 2 fib(n + 1) - 1 of them.
+#[expect(clippy::manual_async_fn, reason = "a future that spawns its own kind must promise Send in its signature")]
 fn fib<E: Engine>(n: u32) -> impl Future<Output = usize> + Send + 'static {
     async move {
         if n < 2 {

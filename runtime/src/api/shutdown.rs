@@ -22,6 +22,9 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     shared.threads.notify_all();
     // 3. Every task that lives is cancelled; 4. workers run until the last has ended.
     cancel_all(shared, worker, deadline);
+    // Threads outside may still have created tasks; from here on they cannot, so the second count is the last.
+    shared.close_outside();
+    cancel_all(shared, worker, deadline);
     // 5. What is stuck in a poll is reported and left behind.
     report_stuck_tasks(shared);
     // 6. Blocking threads.
@@ -41,6 +44,7 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
         let text = format!("worker {index} is stuck in a poll; its thread is left behind until that poll ends");
         shared.report(&ExceptionContext::new(text));
     }
+    worker.enter(|| worker.drain());
     // 8. Sockets and timers learn that their home is gone; the task memory closes.
     worker.reactor.shut_down();
     worker.close_arena();

@@ -79,7 +79,8 @@ pub(crate) unsafe fn create_main<F: Future>(
 pub(crate) unsafe fn create_outside<F: Future>(shared: &Shared, future: F, birth: Birth) -> TaskRef {
     let mut owned = shared.outside.owned.lock();
     let id = owned.dealer.deal(&shared.numbers);
-    let Some(arena) = &mut owned.arena else {
+    let closed = owned.closed;
+    let Some(arena) = owned.arena.as_mut().filter(|_| !closed) else {
         drop(owned);
         // SAFETY: passed on.
         return unsafe { stillborn(future, id, birth) };

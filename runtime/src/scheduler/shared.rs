@@ -48,9 +48,12 @@ pub(crate) struct Outside {
     pub(crate) spawned: Counter,
 }
 
-/// The part under the lock. No arena: the runtime has ended.
+/// The part under the lock.
 pub(crate) struct OutsideOwned {
+    /// None once the runtime has ended.
     pub(crate) arena: Option<Arena>,
+    /// The runtime is about to end: what comes now is cancelled without ever being queued.
+    pub(crate) closed: bool,
     pub(crate) dealer: Dealer,
 }
 
@@ -84,6 +87,7 @@ impl Shared {
             outside: Outside {
                 owned: Mutex::new(OutsideOwned {
                     arena: Some(Arena::new(outside.clone())),
+                    closed: false,
                     dealer: Dealer::default(),
                 }),
                 arena: outside,
@@ -131,8 +135,8 @@ impl Shared {
         if task.state().snapshot().is_pinned() && !self.is_single() {
             return self.push_pinned(home, task);
         }
-        // A push onto a closed injector: the runtime has ended with this task stuck in a poll. Nobody can run it any
-        // more; it keeps its memory, and its thread has been reported.
+        // A push onto a closed injector: the grace ran out with this task stuck in a poll, and was reported. Nobody
+        // can run it any more; it keeps its memory.
         if self.injector.push(task).is_ok() {
             self.unpark(self.idle.claim_after_push());
         }
@@ -200,7 +204,12 @@ impl Shared {
         self.remotes.iter().for_each(|remote| remote.inbox.close());
     }
 
-    /// No thread outside can create a task any more.
+    /// No thread outside can create a task any more: from here on `live_tasks` only falls, but for births on workers.
+    pub(crate) fn close_outside(&self) {
+        self.outside.owned.lock().closed = true;
+    }
+
+    /// Ends the outside threads' share of the task memory.
     pub(crate) fn close_outside_arena(&self) {
         let arena = self.outside.owned.lock().arena.take();
         if let Some(arena) = arena {

@@ -39,6 +39,7 @@ impl Worker {
                 }
             }
             self.stop_searching_if_so();
+            self.drain();
         });
         // After `enter`: slots freed from here on, by destructors of thread-locals say, take the foreign path.
         self.reactor.shut_down();
@@ -55,6 +56,19 @@ impl Worker {
             self.stop_searching_if_so();
         });
         raddle_io::budget::set_unlimited();
+    }
+
+    /// Runs what is left in the queues when nothing will come any more: it was cancelled, so its futures are dropped.
+    /// There is something only where the grace ran out.
+    pub(crate) fn drain(&self) {
+        let shared = &self.shared;
+        self.remote().inbox.take(usize::MAX, |task| self.pinned.borrow_mut().push_back(task));
+        if self.index == 0 {
+            shared.injector.take(usize::MAX, |task| self.pinned.borrow_mut().push_back(task));
+        }
+        while let Some(task) = self.next_task(0) {
+            self.run(task);
+        }
     }
 
     /// Makes this thread worker 0 for the length of `f`, without running anything.
