@@ -1,7 +1,7 @@
 //! raddle beside tokio, in alternation.
 //!
 //! ```text
-//! cargo run --release -p raddle-bench -- compare             all workloads, two minutes
+//! cargo run --release -p raddle-bench -- compare             all workloads, about a minute
 //! cargo run --release -p raddle-bench -- compare --quick     smaller ones, fewer pairs
 //! cargo run --release -p raddle-bench -- http                two HTTP servers under wrk
 //! ```

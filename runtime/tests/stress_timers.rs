@@ -25,7 +25,7 @@ static CALLBACKS: Ledger = Ledger::new("callback");
 fn main() {
     program("stress_timers", |settings| {
         let mut rng = Rng::new(settings.seed);
-        for cycle in 0..settings.times(8) {
+        for cycle in 0..settings.times(24) {
             let workers = [2, 1, 4, 8][cycle % 4];
             stage(format!("cycle {cycle} with {workers} workers"));
             real_time(workers, rng.fork());
@@ -230,7 +230,7 @@ async fn starts_many(rng: &mut Rng) {
     CANCELLED.add(timers.len() as u64);
 }
 
-/// On a virtual clock every timer fires exactly at its deadline, and in order.
+/// On a virtual clock every timer fires in time, and in order.
 fn virtual_time(mut rng: Rng, settings: Settings) {
     let many = settings.times(500);
     Runner::new().workers(1).clock(Clock::auto()).run(async {
@@ -241,7 +241,10 @@ fn virtual_time(mut rng: Rng, settings: Settings) {
             let fired = fired.clone();
             let timer = create_task(async move {
                 sleep_until(begun + time).await;
-                same(Instant::now(), begun + time, format_args!("virtual timer {number}"));
+                // The wheel's hand moves by milliseconds.
+                let late = Instant::now().checked_duration_since(begun + time);
+                let in_time = late.is_some_and(|late| late < Duration::from_millis(1));
+                check(in_time, format_args!("virtual timer {number}: {late:?} late"));
                 check(fired.try_put(begun + time).is_ok(), "an unbounded queue is full");
             });
             if rng.one_in(4) {

@@ -60,7 +60,7 @@ fn runner(options: &Options) -> TokenStream {
         chain.extend(method("workers", TokenTree::from(Literal::usize_suffixed(workers)).into()));
     }
     if options.auto_clock {
-        chain.extend(method("clock", source("::raddle::Clock::Auto")));
+        chain.extend(method("clock", source("::raddle::Clock::auto()")));
     }
     chain
 }

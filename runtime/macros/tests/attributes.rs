@@ -24,8 +24,12 @@ fn calls() -> String {
 }
 
 #[derive(Debug)]
-pub enum Clock {
-    Auto,
+pub struct Clock;
+
+impl Clock {
+    pub fn auto() -> Clock {
+        Clock
+    }
 }
 
 #[derive(Debug, Default)]
@@ -103,7 +107,7 @@ async fn a_test_has_the_workers_it_asks_for() -> Result<(), std::fmt::Error> {
 
 #[raddle_macros::test(clock = auto)]
 async fn a_test_with_an_automatic_clock_has_one_worker() {
-    assert_eq!(calls(), "new workers(1) clock(Auto) run");
+    assert_eq!(calls(), "new workers(1) clock(Clock) run");
 }
 
 #[raddle_macros::test]

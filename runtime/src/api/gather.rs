@@ -163,7 +163,12 @@ impl<F: Future> GatherAll<F> {
         };
         woken.sort_unstable();
         woken.dedup();
-        for index in woken {
+        for (place, &index) in woken.iter().enumerate() {
+            if !raddle_io::budget::has_remaining() {
+                // Each of the others would only say so, once per turn and child: they come first in the next turn.
+                wakes.state.lock().woken.extend_from_slice(&woken[place..]);
+                return cx.waker().wake_by_ref();
+            }
             if self.is_running(index) {
                 let waker = Waker::from(Arc::new(ChildWaker { index, wakes: wakes.clone() }));
                 if self.child(index).poll(&mut Context::from_waker(&waker)) {

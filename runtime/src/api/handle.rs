@@ -66,6 +66,10 @@ impl Handle {
             context::current().is_none(),
             "Handle::block_on on a worker thread would stop its other tasks: use `.await`"
         );
+        // What this thread leaves at a worker's reactor must be served also while that worker is stuck.
+        if !self.0.threads.is_watched() {
+            self.0.start_watchdog();
+        }
         let reactor = self.0.reactor_for_outsider();
         let io = reactor.map(|reactor| raddle_io::context::enter(self.0.io_context(reactor)));
         let output = block_on_thread(future.into_future());

@@ -14,6 +14,9 @@ use crate::task::status::TaskInfo;
 /// A task whose birth crossed the walk is found by the next one.
 const WALK_EVERY: Duration = Duration::from_millis(20);
 
+/// A worker that is not stuck does its part at once, and gets this much time even where the grace is used up.
+const A_MOMENT: Duration = Duration::from_millis(100);
+
 /// Ends a runtime, on worker 0's thread, after main has ended (step 1) and its value is kept.
 pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     let deadline = Instant::now() + shared.config.shutdown_grace();
@@ -38,9 +41,7 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     shared.phase.set(Phase::Stopped);
     shared.threads.notify_all();
     shared.unpark_others();
-    // A worker that is not stuck leaves at once, and deserves a moment even where the grace is used up.
-    let moment = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
-    for index in shared.threads.join(moment) {
+    for index in shared.threads.join(deadline.saturating_duration_since(Instant::now()).max(A_MOMENT)) {
         let text = format!("worker {index} is stuck in a poll; its thread is left behind until that poll ends");
         shared.report(&ExceptionContext::new(text));
     }
@@ -51,7 +52,9 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     shared.close_outside_arena();
 }
 
+/// Cancels every task and runs until the last has ended. What merely waits is dropped however short the grace is.
 fn cancel_all(shared: &Shared, worker: &Worker, deadline: Instant) {
+    let deadline = deadline.max(Instant::now() + A_MOMENT);
     while shared.live_tasks() > 0 && Instant::now() < deadline {
         worker.enter(|| {
             shared.walk(|task| {

@@ -9,6 +9,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use parking_lot::Condvar;
+use raddle_io::reactor::Reactor;
 
 use super::context;
 use super::report::catch;
@@ -29,6 +30,8 @@ pub(crate) struct Pool {
     name: String,
     /// Jobs accepted and not yet ended.
     busy: AtomicUsize,
+    /// Whom to unpark when a job has ended: a worker whose virtual clock stands still while jobs run.
+    waiting_clock: Mutex<Option<Arc<Reactor>>>,
 }
 
 #[derive(Default)]
@@ -57,6 +60,7 @@ impl Pool {
             limit,
             name: name.to_owned(),
             busy: AtomicUsize::new(0),
+            waiting_clock: Mutex::default(),
         })
     }
 
@@ -100,6 +104,7 @@ impl Pool {
                 // A job reports its own panic to whoever awaits it; what gets here is a panic while dropping.
                 let _ = catch(job).map_err(|panic| std::mem::forget(panic.into_payload()));
                 self.busy.fetch_sub(1, Ordering::AcqRel);
+                self.tell_the_clock();
                 state = self.state.lock();
                 continue;
             }
@@ -115,6 +120,17 @@ impl Pool {
         }
         state.threads -= 1;
         self.left.notify_all();
+    }
+
+    /// Unparks the owner of a virtual clock after each job from now on.
+    pub(crate) fn set_waiting_clock(&self, reactor: Arc<Reactor>) {
+        *self.waiting_clock.lock() = Some(reactor);
+    }
+
+    fn tell_the_clock(&self) {
+        if let Some(reactor) = &*self.waiting_clock.lock() {
+            reactor.unpark();
+        }
     }
 
     /// Whether a thread is at work, or about to be.

@@ -23,6 +23,9 @@ pub(crate) struct Config {
 /// What shutdown waits for stuck tasks and blocking threads where nothing else was asked for.
 const DEFAULT_GRACE: Duration = Duration::from_secs(5);
 
+/// A grace of `Duration::MAX` means "wait", and must not overflow a point in time.
+const PRACTICALLY_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 impl Default for Config {
     fn default() -> Config {
         let cores = cores();
@@ -40,7 +43,7 @@ impl Default for Config {
 
 impl Config {
     pub(crate) fn shutdown_grace(&self) -> Duration {
-        self.grace.unwrap_or(DEFAULT_GRACE)
+        self.grace.unwrap_or(DEFAULT_GRACE).min(PRACTICALLY_EVER)
     }
 }
 

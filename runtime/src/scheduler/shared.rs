@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) idle: CachePadded<Idle>,
     pub(crate) injector: CachePadded<Injector>,
-    pub(crate) remotes: Box<[CachePadded<Remote>]>,
+    pub(crate) remotes: Box<[Arc<CachePadded<Remote>>]>,
     pub(crate) phase: CachePadded<PhaseCell>,
     pub(crate) numbers: CachePadded<Numbers>,
     /// How many workers are marked stuck at present; written by the watchdog.
@@ -71,7 +71,7 @@ impl Shared {
         for index in 0..config.workers {
             let arena = ArenaShared::new(index);
             let (queue, remote) = run_queue::pair();
-            remotes.push(CachePadded::new(Remote::new(remote, arena.clone())));
+            remotes.push(Arc::new(CachePadded::new(Remote::new(remote, arena.clone()))));
             seeds.push(Seed { index, queue, arena: Arena::new(arena) });
         }
         let first = seeds.remove(0);
@@ -181,6 +181,9 @@ impl Shared {
     }
 
     pub(crate) fn set_reactor(&self, worker: usize, reactor: Arc<Reactor>) {
+        if self.clock().is_virtual() {
+            self.blocking.set_waiting_clock(reactor.clone());
+        }
         self.remotes[worker].set_reactor(reactor);
     }
 

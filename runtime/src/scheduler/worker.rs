@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ptr::NonNull;
 
+use crossbeam_utils::CachePadded;
 use raddle_io::context::Context;
 use raddle_io::reactor::Reactor;
 
@@ -32,6 +33,10 @@ const UNKNOWN_POLL_NS: u64 = 2000;
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: usize,
+    /// This worker's own among `shared.remotes`.
+    remote: Arc<CachePadded<Remote>>,
+    /// One worker: everything goes through `pinned`, in asyncio's order.
+    single: bool,
     pub(crate) reactor: Arc<Reactor>,
     pub(super) queue: LocalQueue,
     /// Tasks that only this worker may run; with one worker, all tasks.
@@ -64,6 +69,8 @@ impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, seed: Seed, reactor: Arc<Reactor>) -> Worker {
         Worker {
             index: seed.index,
+            remote: shared.remotes[seed.index].clone(),
+            single: shared.is_single(),
             reactor,
             queue: seed.queue,
             pinned: RefCell::default(),
@@ -82,8 +89,9 @@ impl Worker {
         }
     }
 
+    #[inline]
     pub(crate) fn remote(&self) -> &Remote {
-        &self.shared.remotes[self.index]
+        &self.remote
     }
 
     /// What sockets and timers polled on this thread register with.
@@ -115,7 +123,7 @@ impl Worker {
     /// Queues a task that became ready on this worker. The right to poll and a reference go to the queue.
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) {
-        if self.shared.is_single() {
+        if self.single {
             return self.pinned.borrow_mut().push_back(task);
         }
         if task.state().snapshot().is_pinned() {
@@ -145,7 +153,7 @@ impl Worker {
     /// Queues a task behind all others: it yielded, or was woken while it ran.
     #[inline]
     pub(crate) fn push_back(&self, task: TaskRef) {
-        if self.shared.is_single() || task.state().snapshot().is_pinned() {
+        if self.single || task.state().snapshot().is_pinned() {
             self.pinned.borrow_mut().push_back(task);
         } else {
             self.queue.push_back(task);

@@ -1,0 +1,211 @@
+//! The synchronization primitives, awaited by loom's own executor.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use loom::cell::UnsafeCell;
+use loom::future::block_on;
+use loom::sync::Arc;
+use loom::thread;
+use raddle_loom_tests::sync::{Event, Mutex, Queue, promise};
+use raddle_loom_tests::{bounded, check, unbounded};
+
+/// Polls once, and gives the future up if it is not ready.
+fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+/// A promise is kept while it is awaited: the value arrives. (The value is an `Arc` of loom's, which finds leaks.)
+#[test]
+fn promise_set_against_poll() {
+    check("promise_set_against_poll", unbounded(), || {
+        let (promise, pending) = promise();
+        let holder = thread::spawn(move || promise.set(Arc::new(7)).is_ok());
+        assert_eq!(*block_on(pending).unwrap(), 7);
+        assert!(holder.join().unwrap());
+    });
+}
+
+/// A pending that was polled by one task and moved to another is kept: the second is woken.
+#[test]
+fn promise_set_against_second_poll() {
+    check("promise_set_against_second_poll", unbounded(), || {
+        let (promise, mut pending) = promise();
+        let holder = thread::spawn(move || promise.set(Arc::new(7)).is_ok());
+        let value = poll_once(&mut pending).unwrap_or_else(|| block_on(pending));
+        assert_eq!(*value.unwrap(), 7);
+        assert!(holder.join().unwrap());
+    });
+}
+
+/// A promise is dropped while it is awaited: the waiter is told.
+#[test]
+fn promise_drop_against_poll() {
+    check("promise_drop_against_poll", unbounded(), || {
+        let (promise, pending) = promise::<Arc<u8>>();
+        let holder = thread::spawn(move || drop(promise));
+        assert!(block_on(pending).is_err());
+        holder.join().unwrap();
+    });
+}
+
+/// A promise is kept while its pending is polled and dropped: the value is dropped once, here or there.
+#[test]
+fn promise_set_against_pending_drop() {
+    check("promise_set_against_pending_drop", unbounded(), || {
+        let (promise, mut pending) = promise();
+        let holder = thread::spawn(move || promise.set(Arc::new(7)).is_ok());
+        let got = poll_once(&mut pending).is_some();
+        drop(pending);
+        assert!(holder.join().unwrap() || !got, "given, and given back");
+    });
+}
+
+/// A pending is dropped while the promise's holder waits for that: it is told.
+#[test]
+fn promise_abandoned_against_drop() {
+    check("promise_abandoned_against_drop", unbounded(), || {
+        let (promise, pending) = promise::<u8>();
+        let dropper = thread::spawn(move || drop(pending));
+        block_on(promise.abandoned());
+        dropper.join().unwrap();
+    });
+}
+
+/// Two tasks take a mutex: one after the other.
+#[test]
+fn mutex_two_holders() {
+    check("mutex_two_holders", unbounded(), || {
+        let mutex = Arc::new(Mutex::new(0));
+        let mutex2 = mutex.clone();
+        let other = thread::spawn(move || *block_on(mutex2.lock()) += 1);
+        *block_on(mutex.lock()) += 1;
+        other.join().unwrap();
+        assert_eq!(*mutex.try_lock().unwrap(), 2);
+    });
+}
+
+/// Three tasks take a mutex: it is handed on from one to the next.
+#[test]
+fn mutex_three_holders() {
+    check("mutex_three_holders", bounded(2), || {
+        let mutex = Arc::new(Mutex::new(0));
+        let others = [0, 1].map(|_| {
+            let mutex = mutex.clone();
+            thread::spawn(move || *block_on(mutex.lock()) += 1)
+        });
+        *block_on(mutex.lock()) += 1;
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(*mutex.try_lock().unwrap(), 3);
+    });
+}
+
+/// A waiter gives up while the lock is released, and another waits behind it: the lock gets to that one.
+#[test]
+fn mutex_cancel_against_release() {
+    check("mutex_cancel_against_release", bounded(3), || {
+        let mutex = Arc::new(Mutex::new(0));
+        let guard = mutex.try_lock().unwrap();
+        let (mutex2, mutex3) = (mutex.clone(), mutex.clone());
+        let quitter = thread::spawn(move || poll_once(mutex2.lock()).map(drop));
+        let waiter = thread::spawn(move || *block_on(mutex3.lock()) += 1);
+        drop(guard);
+        quitter.join().unwrap();
+        waiter.join().unwrap();
+        assert_eq!(*mutex.try_lock().unwrap(), 1);
+    });
+}
+
+/// An event is set and cleared at once while two tasks come to wait or wait already: who waited goes on; and what was
+/// written before `set` is seen.
+#[test]
+fn event_set_against_wait() {
+    check("event_set_against_wait", unbounded(), || {
+        let house = Arc::new((Event::new(), UnsafeCell::new(0)));
+        let house2 = house.clone();
+        let setter = thread::spawn(move || {
+            // SAFETY: loom watches.
+            house2.1.with_mut(|written| unsafe { *written = 7 });
+            house2.0.set();
+        });
+        block_on(house.0.wait());
+        // SAFETY: loom watches.
+        house.1.with(|written| unsafe { assert_eq!(*written, 7) });
+        setter.join().unwrap();
+        assert!(house.0.is_set());
+    });
+}
+
+/// A task waits for an event that is set and cleared at once: a `clear` takes nothing back from who waited before.
+#[test]
+fn event_set_and_clear_against_wait() {
+    check("event_set_and_clear_against_wait", unbounded(), || {
+        let event = Arc::new(Event::new());
+        let event2 = event.clone();
+        let mut wait = Box::pin(event.wait());
+        assert!(wait.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let setter = thread::spawn(move || {
+            event2.set();
+            event2.clear();
+        });
+        block_on(wait);
+        setter.join().unwrap();
+        assert!(!event.is_set());
+    });
+}
+
+/// Two items go through a queue for one, while a get is given up: both arrive, in order.
+#[test]
+fn queue_put_against_get_and_cancel() {
+    check("queue_put_against_get_and_cancel", bounded(3), || {
+        let queue = Queue::bounded(1);
+        let queue2 = queue.clone();
+        let putter = thread::spawn(move || {
+            block_on(queue2.put(Arc::new(1))).unwrap();
+            block_on(queue2.put(Arc::new(2))).unwrap();
+        });
+        let mut got: Vec<_> = poll_once(queue.get()).map(|item| *item.unwrap()).into_iter().collect();
+        while got.len() < 2 {
+            got.push(*block_on(queue.get()).unwrap());
+        }
+        assert_eq!(got, [1, 2]);
+        putter.join().unwrap();
+    });
+}
+
+/// One item is put, one getter gives up, one waits: the item gets to the one that waits.
+#[test]
+fn queue_cancelled_getter() {
+    check("queue_cancelled_getter", bounded(2), || {
+        let queue = Queue::<Arc<u8>>::bounded(1);
+        let (queue2, queue3) = (queue.clone(), queue.clone());
+        let mut quitter = Box::pin(queue.get());
+        assert!(quitter.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let getter = thread::spawn(move || *block_on(queue2.get()).unwrap());
+        let putter = thread::spawn(move || queue3.try_put(Arc::new(1)).unwrap());
+        drop(quitter);
+        assert_eq!(getter.join().unwrap(), 1);
+        putter.join().unwrap();
+    });
+}
+
+/// A queue is shut down while a getter waits: it gets what is there, and then is told.
+#[test]
+fn queue_shutdown_against_get() {
+    check("queue_shutdown_against_get", unbounded(), || {
+        let queue = Queue::<Arc<u8>>::bounded(1);
+        let queue2 = queue.clone();
+        let putter = thread::spawn(move || {
+            queue2.try_put(Arc::new(1)).unwrap();
+            queue2.shutdown();
+        });
+        assert!(block_on(queue.get()).is_ok());
+        assert!(block_on(queue.get()).is_err());
+        putter.join().unwrap();
+    });
+}
