@@ -33,6 +33,7 @@
 //!   the order of their steps (announce, look again, park; try, put the waker in, look again), and say so where they do.
 //!   That those steps come in that order in the real loop is for the tests of the runtime to find.
 //! * **SeqCst** loads and stores, which loom takes for weaker ones. No protocol here uses them.
+#![allow(clippy::missing_panics_doc, reason = "the modules of raddle-io are hidden from its documentation")]
 
 #[path = "../../io/src/shim.rs"]
 pub mod shim;

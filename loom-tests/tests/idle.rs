@@ -171,7 +171,7 @@ fn push_against_park() {
 /// The same with two tasks, the second of which may come while the first is taken.
 #[test]
 fn two_pushes_against_park() {
-    check("two_pushes_against_park", bounded(4), || {
+    check("two_pushes_against_park", unbounded(), || {
         let house = House::new(1);
         let house2 = house.clone();
         let pusher = thread::spawn(move || {
@@ -187,7 +187,7 @@ fn two_pushes_against_park() {
 /// Two threads push a task each: one worker gets both.
 #[test]
 fn two_pushers_against_park() {
-    check("two_pushers_against_park", bounded(2), || {
+    check("two_pushers_against_park", bounded(3), || {
         let house = House::new(1);
         let pushers = [0, 1].map(|_| {
             let house = house.clone();
@@ -264,7 +264,7 @@ fn pinned_push_against_park() {
 /// A pinned and an ordinary task come from two threads while the worker parks: the two claims do not undo each other.
 #[test]
 fn pinned_push_beside_push() {
-    check("pinned_push_beside_push", bounded(2), || {
+    check("pinned_push_beside_push", bounded(3), || {
         let house = House::new(1);
         let (house2, house3) = (house.clone(), house.clone());
         let pushers = [thread::spawn(move || house2.push_pinned(0)), thread::spawn(move || house3.push())];

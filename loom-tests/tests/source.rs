@@ -197,7 +197,7 @@ fn sticky_end_against_clear() {
 /// Two tasks wait for one socket and two bytes come, one by one: each gets its own.
 #[test]
 fn two_waiters_two_events() {
-    check("two_waiters_two_events", bounded(2), || {
+    check("two_waiters_two_events", bounded(3), || {
         let socket = Socket::registered();
         let socket2 = socket.clone();
         let reader = thread::spawn(move || {
@@ -221,7 +221,7 @@ fn two_waiters_two_events() {
 /// Two tasks wait and two bytes come in one event, which gives one of them the turn: it passes the turn on.
 #[test]
 fn two_waiters_one_event() {
-    check("two_waiters_one_event", bounded(2), || {
+    check("two_waiters_one_event", bounded(3), || {
         let socket = Socket::registered();
         let socket2 = socket.clone();
         let reader = thread::spawn(move || assert_eq!(socket2.read(&TestWaker::new()), Got::Byte));

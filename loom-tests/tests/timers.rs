@@ -25,7 +25,7 @@ fn cancel_against_fire() {
         assert_eq!(fired + usize::from(cancelled.is_some()), 1, "fired and cancelled, or neither");
         assert_eq!(fired, waker.count());
         assert!(timers.is_empty());
-        assert_eq!(timers.cancel(key).is_some(), false);
+        assert!(timers.cancel(key).is_none());
         drop(cancelled);
         waker.assert_none_left();
     });

@@ -6,9 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use common::{Log, runner, tell, virtual_runner, watch};
-use raddle::{
-    Event, Queue, call_later, call_soon, create_local_task, create_task, promise, sleep, timeout, yield_now,
-};
+use raddle::{Event, Queue, call_later, call_soon, create_local_task, create_task, promise, sleep, timeout, yield_now};
 
 /// Each body as it was written down from asyncio, to be run on one worker exactly and on more in any order.
 fn exact_on_one_sorted_on_more<Fut: Future<Output = ()>>(body: impl Fn(Log) -> Fut, expected: &[&str]) {

@@ -52,8 +52,7 @@ fn a_million_wakes_across_workers_all_arrive() {
     let rounds = scaled(1_000_000) / PAIRS / 2;
     for workers in [2, 4] {
         runner(workers).run(async {
-            let queues: Vec<_> =
-                (0..PAIRS).map(|_| (Queue::<usize>::bounded(1), Queue::<usize>::bounded(1))).collect();
+            let queues: Vec<_> = (0..PAIRS).map(|_| (Queue::<usize>::bounded(1), Queue::<usize>::bounded(1))).collect();
             let ends = on_each_worker(workers, move |worker| {
                 let mut ends = Vec::new();
                 for (pair, (there, back)) in queues.iter().cloned().enumerate() {

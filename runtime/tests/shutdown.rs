@@ -7,9 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use common::{
-    Count, Log, OnDrop, Reports, eventually, hold, on_drop, on_each_worker, panic_of, runner, scaled, watch,
-};
+use common::{Count, Log, OnDrop, Reports, eventually, hold, on_drop, on_each_worker, panic_of, runner, scaled, watch};
 use raddle::{
     Handle, Queue, Runner, TaskError, TcpListener, call_later, create_local_task, create_task, current_task, promise,
     sleep, to_thread, yield_now,

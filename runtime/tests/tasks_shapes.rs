@@ -113,7 +113,11 @@ impl<A, T> Future for Aligned<A, T> {
     }
 }
 
-async fn aligned<A: Send + 'static, T: Send + 'static>(own: impl Fn() -> A, output: impl Fn() -> T, check: impl Fn(&T)) {
+async fn aligned<A: Send + 'static, T: Send + 'static>(
+    own: impl Fn() -> A,
+    output: impl Fn() -> T,
+    check: impl Fn(&T),
+) {
     let tasks: Vec<_> =
         (0..20).map(|_| create_task(Aligned { own: own(), polls: 0, output: Some(output()) })).collect();
     for task in tasks {

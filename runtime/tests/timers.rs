@@ -134,9 +134,10 @@ fn a_timer_carried_to_other_tasks_wakes_the_last_one() {
             for _ in 0..5 {
                 alarm = create_task(async move {
                     assert!(common::poll_once(&mut alarm).await.is_pending() || alarm.is_elapsed());
-                    alarm
+                    Some(alarm)
                 })
                 .await
+                .unwrap()
                 .unwrap();
             }
             create_task(alarm).await.unwrap();

@@ -76,7 +76,19 @@ fn fetch_data_and_print_numbers_take_turns_exactly() {
         log.push(format!("all at {:?}", start.elapsed()));
     });
     let expected = [
-        "start fetching", "0", "1", "2", "3", "4", "5", "6", "7", "done fetching", "8", "{'data': 1} at 2s", "9",
+        "start fetching",
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+        "done fetching",
+        "8",
+        "{'data': 1} at 2s",
+        "9",
         "all at 2.5s",
     ];
     assert_eq!(log.take(), expected);

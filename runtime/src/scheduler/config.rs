@@ -58,8 +58,8 @@ impl fmt::Debug for Config {
     }
 }
 
-/// The cores that this process may use. Asked for once: the answer costs a dozen system calls, where cgroups are read.
-fn cores() -> usize {
+/// The cores that this process may use, by affinity and cgroup. Asked for once: the answer costs a dozen system calls, where cgroups are read.
+pub(super) fn cores() -> usize {
     static CORES: AtomicUsize = AtomicUsize::new(0);
     // Relaxed: a number that means nothing but itself, and the same whoever finds it.
     match CORES.load(Ordering::Relaxed) {

@@ -9,6 +9,7 @@ mod idle;
 mod injector;
 mod next_slot;
 pub(crate) mod phase;
+mod probe;
 mod remote;
 pub(crate) mod report;
 mod rescue;

@@ -22,6 +22,8 @@ const MAINTENANCE_TICKS: u32 = 61;
 const REACTOR_INTERVAL_NS: u64 = 100_000;
 /// Tasks taken from the injector at once.
 const INJECTOR_BATCH: usize = 128;
+/// Room that the pinned queue keeps when memory is given back.
+const PINNED_KEPT: usize = 256;
 /// An idle worker waits this long before it gives the memory of empty pages back.
 const TRIM_AFTER: Duration = Duration::from_millis(250);
 
@@ -29,6 +31,7 @@ impl Worker {
     /// The life of a worker thread.
     pub(crate) fn run_thread(&self) {
         let _io = raddle_io::context::enter(self.io_context());
+        self.publish_thread();
         context::enter(self, || {
             self.searching.set(true);
             loop {
@@ -49,6 +52,7 @@ impl Worker {
     /// Runs the loop on worker 0's thread until `until` says so.
     pub(crate) fn run_until(&self, mut until: impl FnMut() -> bool) {
         let _io = raddle_io::context::enter(self.io_context());
+        self.publish_thread();
         context::enter(self, || {
             while !until() {
                 if self.shared.is_single() { self.single_turn() } else { self.turn() }
@@ -56,6 +60,13 @@ impl Worker {
             self.stop_searching_if_so();
         });
         raddle_io::budget::set_unlimited();
+    }
+
+    /// Says which thread this worker is, for the watchdog.
+    fn publish_thread(&self) {
+        let thread = rustix::thread::gettid().as_raw_nonzero().get();
+        // Relaxed: a number that the watchdog asks the system about; a stale one has no answer.
+        self.remote().thread.store(thread.unsigned_abs(), crate::shim::atomic::Ordering::Relaxed);
     }
 
     /// Runs what is left in the queues when nothing will come any more: it was cancelled, so its futures are dropped.
@@ -237,6 +248,7 @@ impl Worker {
         match self.reactor.park(at_most) {
             Ok(0) if trimmable && self.queue.len() == 0 => {
                 self.with_arena(|arena| arena.trim());
+                self.pinned.borrow_mut().shrink_to(PINNED_KEPT);
             }
             Ok(_) => {}
             // Nothing the loop could do about it, and it must not spin: a closed epoll is a bug of the program

@@ -3,7 +3,9 @@
 //! It is the only periodic sleeper. Workers park without time-outs; the watchdog looks at each worker that is not
 //! parked, every 2 ms, or every millisecond while somebody seems to be in a long poll:
 //!
-//! * The poll counter has not moved: the worker is stuck. It is marked, and a parked worker is woken (or an unstarted
+//! * The poll counter has not moved: the worker is stuck, if it is blocked in the system; one that is runnable may
+//!   merely be waiting for a core, so it counts as stuck after [`RUNNABLE_TICKS`] ticks. (Serving a server's worker
+//!   that had just lost its core to the client, 600 times a second, cost 2 µs of 10 per HTTP request.) It is marked, and a parked worker is woken (or an unstarted
 //!   one started) to serve its queue, timers and reactor, again at each tick while it lasts and there is something
 //!   to serve.
 //! * Polls go on but the turn counter has not moved: the worker is asked to look at its reactor.
@@ -15,6 +17,7 @@
 use std::time::Duration;
 
 use super::phase::Phase;
+use super::probe::Probe;
 use super::shared::Shared;
 use crate::shim::Arc;
 use crate::shim::atomic::Ordering;
@@ -23,20 +26,31 @@ const TICK: Duration = Duration::from_millis(2);
 const TICK_WHEN_SLOW: Duration = Duration::from_millis(1);
 /// Fewer polls than this in a tick: they are long, so look again sooner.
 const FEW_POLLS: u64 = 64;
+/// Ticks without a new poll after which a runnable worker counts as stuck: about 3 ms, the system's time slice.
+const RUNNABLE_TICKS: u32 = 3;
 /// Ticks with everybody parked before the watchdog sleeps: a quarter of a second.
 const TICKS_BEFORE_SLEEP: u32 = 125;
 
 /// What was seen of a worker at the last tick.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Seen {
     awake: bool,
     polls: u64,
     turns: u64,
+    /// Ticks in a row without a new poll.
+    still: u32,
+    probe: Probe,
+}
+
+impl Seen {
+    fn forget(&mut self) {
+        (self.awake, self.still) = (false, 0);
+    }
 }
 
 /// The life of the watchdog thread.
 pub(super) fn watch(shared: &Arc<Shared>) {
-    let mut seen = vec![Seen::default(); shared.config.workers];
+    let mut seen: Vec<Seen> = (0..shared.config.workers).map(|_| Seen::default()).collect();
     let mut quiet = 0;
     // The first look, and the first after a sleep, comes at once: what it sees is what later ones compare with.
     let mut tick = Duration::ZERO;
@@ -75,20 +89,21 @@ pub(super) fn watch(shared: &Arc<Shared>) {
 /// One look at everybody. True: some poll may be a long one.
 fn look(shared: &Shared, seen: &mut [Seen]) -> bool {
     let mut slow = false;
-    for (index, remote) in shared.remotes.iter().enumerate() {
-        let last = seen[index];
+    for (index, (remote, last)) in shared.remotes.iter().zip(seen).enumerate() {
         let awake = !shared.idle.is_parked(index);
-        let now = Seen { awake, polls: remote.counters.polls.get(), turns: remote.counters.turns.get() };
-        seen[index] = now;
+        let (polls, turns) = (remote.counters.polls.get(), remote.counters.turns.get());
         let watched = awake && last.awake;
-        let stuck = watched && now.polls == last.polls;
+        last.still = if watched && polls == last.polls { last.still + 1 } else { 0 };
+        let thread = remote.thread.load(Ordering::Relaxed);
+        let stuck = last.still >= RUNNABLE_TICKS || (last.still > 0 && last.probe.is_blocked(thread));
         mark(shared, index, stuck);
         if stuck {
             call_rescuer(shared, index);
-        } else if watched && now.turns == last.turns {
+        } else if watched && last.still == 0 && turns == last.turns {
             remote.turn_due.store(true, Ordering::Relaxed);
         }
-        slow |= awake && now.polls.wrapping_sub(last.polls) < FEW_POLLS;
+        slow |= awake && polls.wrapping_sub(last.polls) < FEW_POLLS;
+        (last.awake, last.polls, last.turns) = (awake, polls, turns);
     }
     slow
 }
@@ -103,7 +118,7 @@ fn mark(shared: &Shared, index: usize, stuck: bool) {
 
 fn forget(shared: &Shared, seen: &mut [Seen]) {
     for (index, seen) in seen.iter_mut().enumerate() {
-        *seen = Seen::default();
+        seen.forget();
         mark(shared, index, false);
     }
 }

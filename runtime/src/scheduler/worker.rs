@@ -9,6 +9,7 @@ use crossbeam_utils::CachePadded;
 use raddle_io::context::Context;
 use raddle_io::reactor::Reactor;
 
+use super::config::cores;
 use super::phase::Phase;
 use super::remote::Remote;
 use super::run_queue::LocalQueue;
@@ -37,6 +38,8 @@ pub(crate) struct Worker {
     remote: Arc<CachePadded<Remote>>,
     /// One worker: everything goes through `pinned`, in asyncio's order.
     single: bool,
+    /// There is a core for another worker: on one core a second thread adds switches and no speed.
+    spare_core: bool,
     pub(crate) reactor: Arc<Reactor>,
     pub(super) queue: LocalQueue,
     /// Tasks that only this worker may run; with one worker, all tasks.
@@ -71,6 +74,7 @@ impl Worker {
             index: seed.index,
             remote: shared.remotes[seed.index].clone(),
             single: shared.is_single(),
+            spare_core: cores() > 1,
             reactor,
             queue: seed.queue,
             pinned: RefCell::default(),
@@ -162,6 +166,9 @@ impl Worker {
 
     /// Wakes another worker if the backlog is worth it: waking is the dearest thing a runtime does.
     fn share(&self, poll_ns: u64) {
+        if !self.spare_core {
+            return;
+        }
         let len = self.queue.len();
         if len >= BACKLOG_TASKS || (len as u64) * poll_ns >= BACKLOG_NS {
             self.shared.wake_one();

@@ -36,6 +36,6 @@ mod tests {
 
     #[test]
     fn sizes_keep_the_alignment() {
-        assert!(SIZES.iter().all(|size| *size as usize % SLOT_ALIGN == 0));
+        assert!(SIZES.iter().all(|size| usize::from(*size).is_multiple_of(SLOT_ALIGN)));
     }
 }

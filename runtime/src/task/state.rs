@@ -56,7 +56,7 @@ const ON_DONE: u64 = 1 << 10;
 const ONE_REF: u64 = 1 << 16;
 
 /// The word of a joined task at birth, which the fire-and-forget path compares against.
-const BIRTH: u64 = OWNED | JOIN | LIVE | 2 * ONE_REF;
+const BIRTH: u64 = OWNED | JOIN | LIVE | (2 * ONE_REF);
 
 /// How a task ended; becomes part of the completing transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -219,7 +219,9 @@ pub(crate) async fn all_workers_live(workers: usize) {
 pub(crate) fn text_of(payload: Box<dyn std::any::Any + Send>) -> String {
     match payload.downcast::<String>() {
         Ok(text) => *text,
-        Err(payload) => payload.downcast::<&'static str>().map_or_else(|_| "(no text)".to_owned(), |text| (*text).into()),
+        Err(payload) => {
+            payload.downcast::<&'static str>().map_or_else(|_| "(no text)".to_owned(), |text| (*text).into())
+        }
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn program(name: &'static str, body: impl FnOnce(Settings) -> String)
     SEED.store(seed, Relaxed);
     println!("{name}: seed {seed}, factor {factor}");
     be_quiet_about_deliberate_panics();
+    touch_lazy_statics();
     let guard = thread::spawn(move || watch(Duration::from_secs(limit)));
     let summary = body(Settings { seed, factor });
     DONE.store(1, Relaxed);
@@ -123,6 +124,13 @@ fn be_quiet_about_deliberate_panics() {
             others(info);
         }
     }));
+}
+
+/// The first theft makes crossbeam's collector, in a `OnceLock`. ThreadSanitizer cannot see into std's, and would report
+/// what the collector is used for afterwards; so it is made here, before there is a second thread.
+fn touch_lazy_statics() {
+    let queue = crossbeam_deque::Worker::<()>::new_fifo();
+    check(queue.stealer().steal().is_empty(), "a new deque is not empty");
 }
 
 /// Splitmix64: small, and any seed is a good one.
