@@ -31,6 +31,16 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 stress=(-p raddle --test stress_scheduler --test stress_timers --test stress_tcp)
 failed=() skipped=()
 
+# Of all tests those that can be judged over malloc, which is not what `memory` measures.
+all_tests=(-p raddle -p raddle-io --lib)
+for file in {runtime,io}/tests/*.rs; do
+    name=$(basename "$file" .rs)
+    [[ $name == memory ]] || all_tests+=(--test "$name")
+done
+
+# Enough for a report to name its lines, and half the work for the linker.
+export CARGO_PROFILE_DEV_DEBUG=line-tables-only
+
 # std is not instrumented, hence not of "the same ABI"; `--target` keeps build scripts and macros free of it all.
 instrument() {
     echo "-Zsanitizer=$1 -Cunsafe-allow-abi-mismatch=sanitizer -Cforce-frame-pointers=yes"
@@ -49,7 +59,7 @@ step() {
     local name=$1 factor=$2 flags=$3 begun=$SECONDS
     shift 3
     echo
-    echo "== $name (factor $factor): ${*##*/}"
+    echo "== $name (factor $factor)"
     if RUSTFLAGS=$flags RADDLE_STRESS=$factor CARGO_TARGET_DIR=$target_dir/check-$name "$@"; then
         echo "== $name: clean, $((SECONDS - begun)) s"
     else
@@ -65,7 +75,7 @@ skip() {
 }
 
 sanitized() {
-    cargo "+$nightly" test --target "$host" "$@"
+    cargo "+$nightly" test --no-fail-fast --target "$host" "$@"
 }
 
 if have_nightly; then
@@ -74,14 +84,13 @@ if have_nightly; then
     step thread "$tsan" "$(instrument thread) $libc" sanitized "${stress[@]}"
 
     # Leaks are looked for, too.
+    export LSAN_OPTIONS="suppressions=$suppressions/lsan.txt print_suppressions=0"
     export ASAN_OPTIONS="detect_leaks=1 detect_stack_use_after_return=1"
-    step address "$asan" "$(instrument address) $malloc $libc" sanitized -p raddle -p raddle-io --tests
+    step address "$asan" "$(instrument address) $malloc $libc" sanitized "${all_tests[@]}"
 
     # Over the pages that programs really run on. (Over malloc, AddressSanitizer has looked already.)
-    export LSAN_OPTIONS="suppressions=$suppressions/lsan.txt print_suppressions=0"
     step leak "$lsan" "-Zsanitizer=leak -Cforce-frame-pointers=yes" sanitized "${stress[@]}"
     if [[ $mode == deep ]]; then
-        unset LSAN_OPTIONS
         step leak-malloc "$lsan" "-Zsanitizer=leak -Cforce-frame-pointers=yes $malloc" sanitized "${stress[@]}"
     fi
 else
@@ -96,7 +105,8 @@ memchecked() {
     runner+=" --errors-for-leak-kinds=definite,possible --suppressions=$suppressions/valgrind.supp"
     local variable=${host^^}
     variable=CARGO_TARGET_${variable//-/_}_RUNNER
-    env "$variable=$runner" CARGO_PROFILE_DEV_OPT_LEVEL=1 RADDLE_STRESS_LIMIT=1800 cargo test --target "$host" "$@"
+    env "$variable=$runner" CARGO_PROFILE_DEV_OPT_LEVEL=1 RADDLE_STRESS_LIMIT=1800 \
+        cargo test --no-fail-fast --target "$host" "$@"
 }
 
 if command -v valgrind >/dev/null; then

@@ -171,7 +171,7 @@ fn push_against_park() {
 /// The same with two tasks, the second of which may come while the first is taken.
 #[test]
 fn two_pushes_against_park() {
-    check("two_pushes_against_park", unbounded(), || {
+    check("two_pushes_against_park", bounded(4), || {
         let house = House::new(1);
         let house2 = house.clone();
         let pusher = thread::spawn(move || {

@@ -52,7 +52,7 @@ fn local_tasks_stay_at_home_under_load() {
     // On each of four workers local tasks yield, sleep and wait for each other across workers, amid stealing.
     let _watch = watch();
     let dropped = Count::default();
-    let rounds = scaled(1000).max(20);
+    let rounds = scaled(10_000);
     let made = runner(4).run(async {
         let queue = Queue::<usize>::bounded(2);
         let dropped = dropped.clone();

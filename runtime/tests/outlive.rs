@@ -63,8 +63,9 @@ fn wakers_kept_beyond_the_end_are_harmless() {
                 thread::spawn(move || {
                     for waker in wakers {
                         waker.wake_by_ref();
-                        waker.clone().wake();
-                        drop(waker.clone());
+                        let clone = waker.clone();
+                        drop(waker);
+                        clone.wake();
                     }
                 })
             })
@@ -143,12 +144,12 @@ fn a_task_handle_kept_beyond_the_end_gives_its_value_or_cancelled() {
 #[test]
 fn names_callbacks_and_ids_of_a_task_work_after_the_end() {
     let _watch = watch();
-    let task = runner(2).run(async {
+    let [task] = runner(2).run(async {
         let task = create_task(async { 1 });
         while !task.is_done() {
             yield_now().await;
         }
-        task
+        [task]
     });
     task.set_name("survivor");
     assert_eq!(&*task.name(), "survivor");

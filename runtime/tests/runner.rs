@@ -239,13 +239,13 @@ fn dropping_a_runner_cancels_what_is_left() {
         let task = runner.run(async {
             create_task(hold(dropped.drops())).detach();
             create_local_task(hold(dropped.drops())).detach();
-            create_task(hold(dropped.drops()))
+            [create_task(hold(dropped.drops()))]
         });
         runner.run(async { yield_now().await });
         assert_eq!(dropped.get(), 0);
         drop(runner);
         assert_eq!(dropped.get(), 3);
-        assert!(task.is_cancelled());
+        assert!(task[0].is_cancelled());
     }
 }
 
@@ -255,7 +255,7 @@ fn a_run_ends_though_another_worker_is_in_a_long_poll() {
     let _watch = watch();
     let mut runner = runner(2);
     let (release, blocker) = std::sync::mpsc::channel::<()>();
-    let task = runner.run(async {
+    let [task] = runner.run(async {
         let (started, starting) = std::sync::mpsc::channel();
         let task = create_task(async move {
             started.send(()).unwrap();
@@ -264,7 +264,7 @@ fn a_run_ends_though_another_worker_is_in_a_long_poll() {
             9
         });
         starting.recv().unwrap();
-        task
+        [task]
     });
     let thread = thread::spawn(move || {
         thread::sleep(Duration::from_millis(150));

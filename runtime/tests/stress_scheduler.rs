@@ -23,8 +23,7 @@ use raddle::{
     create_local_task, create_task, current_task, gather, promise, sleep, timeout, to_thread, yield_now,
 };
 use stress_support::{
-    Count, Deliberate, Ledger, Rng, Settings, Token, check, deliberate_panic, fail, join_all, program,
-    same, stage,
+    Count, Deliberate, Ledger, Rng, Settings, Token, check, deliberate_panic, fail, join_all, program, same, stage,
 };
 
 static FUTURES: Ledger = Ledger::new("future");
@@ -60,6 +59,8 @@ fn main() {
         stage("two lines of runtimes");
         let lines = (0..2).map(|line| thread::spawn(move || runtimes(settings, line))).collect();
         join_all(lines);
+        stage("parking");
+        parking(settings);
         stage("short lives");
         short_lives(settings);
         stage("the end");
@@ -133,6 +134,63 @@ fn runtimes(settings: Settings, line: u64) {
         let late = handle.create_task(async { OUTPUTS.token() });
         check(matches!(late.join_blocking(), Err(TaskError::Cancelled)), "a task after the end");
     }
+}
+
+/// Workers that have next to nothing to do: they park, and are woken by threads outside, by timers and by each other,
+/// also several of these at once.
+fn parking(settings: Settings) {
+    let mut rng = Rng::new(settings.seed ^ 0xbed);
+    for cycle in 0..settings.times(8) {
+        let mut runner = runner([2, 4, 3, 8][cycle % 4]);
+        let handle = runner.handle();
+        RUNS.add(1);
+        runner.run(async {
+            let bell = Queue::unbounded();
+            let callers = (0..3).map(|_| {
+                let (handle, bell, rng) = (handle.clone(), bell.clone(), rng.fork());
+                thread::spawn(move || call(&handle, &bell, rng))
+            });
+            let callers = callers.collect();
+            // Woken on worker 0 only, from everywhere.
+            let listener = create_local_task(answer(bell.clone()));
+            TASKS.add(1);
+            check(to_thread(move || join_all(callers)).await.is_ok(), "to_thread gave no value");
+            bell.shutdown();
+            same(listener.await.ok(), Some(3 * CALLS), "calls answered");
+        });
+    }
+}
+
+const CALLS: u64 = 300;
+
+/// A thread that calls and waits for the answer, each time in another way.
+fn call(handle: &Handle, bell: &Queue<Promise<()>>, mut rng: Rng) {
+    for _ in 0..CALLS {
+        let (ring, heard) = promise();
+        check(bell.try_put(ring).is_ok(), "an unbounded queue is full");
+        let pause = rng.micros(100);
+        match rng.below(4) {
+            0 => thread::sleep(pause),
+            1 => handle.block_on(sleep(pause)),
+            2 => {
+                TASKS.add(1);
+                let task = handle.create_task(async move { sleep(pause).await });
+                check(task.join_blocking().is_ok(), "a task from outside failed");
+            }
+            _ => {}
+        }
+        check(handle.block_on(heard).is_ok(), "a call was not answered");
+    }
+}
+
+async fn answer(bell: Queue<Promise<()>>) -> u64 {
+    let (body, mut answers) = (Homebody::new(), 0);
+    while let Ok(ring) = bell.get().await {
+        body.look();
+        check(ring.set(()).is_ok(), "a caller has left");
+        answers += 1;
+    }
+    answers
 }
 
 /// Runtimes that end as soon as they begin, while others begin to use them.
@@ -455,8 +513,12 @@ fn outsider(handle: &Handle, mut rng: Rng) {
         }
     }
     if rng.one_in(2) {
-        let slept = handle.block_on(async { timeout(Duration::from_millis(2), pending::<()>()).await.is_err() });
-        check(slept, "block_on of a timeout");
+        let timed_out = async { timeout(Duration::from_millis(2), pending::<()>()).await.is_err() };
+        match catch_unwind(AssertUnwindSafe(|| handle.block_on(timed_out))) {
+            Ok(timed_out) => check(timed_out, "block_on of a timeout"),
+            // A timer without a runtime behind it.
+            Err(_) => check(handle.call_soon(|| {}).is_err(), "block_on of a timeout panicked"),
+        }
     }
 }
 
@@ -534,7 +596,10 @@ async fn wakes_itself(mut rng: Rng) -> Token {
         }
         left -= 1;
         match rng.below(4) {
-            0 => cx.waker().clone().wake(),
+            0 => {
+                let another = cx.waker().clone();
+                another.wake();
+            }
             1 => {
                 keep(cx.waker().clone());
                 cx.waker().wake_by_ref();
@@ -696,7 +761,10 @@ async fn local_child(mut rng: Rng, result: Promise<Token>) {
                 // Woken from another worker.
                 let (there, pending) = promise();
                 TASKS.add(1);
-                create_task(async move { let _ = there.set(()); }).detach();
+                create_task(async move {
+                    let _ = there.set(());
+                })
+                .detach();
                 if pending.await.is_err() {
                     only_at_the_end("a promise to a local task was dropped");
                 }

@@ -13,9 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use raddle::{
-    Queue, Runner, Task, TcpListener, TcpStream, create_task, gather, promise, sleep, timeout, yield_now,
-};
+use raddle::{Queue, Runner, Task, TcpListener, TcpStream, create_task, gather, promise, sleep, timeout, yield_now};
 use stress_support::{Count, Rng, Settings, check, eventually, fail, program, same, stage};
 
 static CONNECTIONS: Count = Count::new();
@@ -65,7 +63,9 @@ fn main() {
 fn open_descriptors() -> usize {
     let entries = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
     let targets = entries.filter_map(|entry| fs::read_link(entry.path()).ok());
-    targets.filter(|target| ["socket:", "anon_inode:"].iter().any(|kind| target.to_string_lossy().starts_with(kind))).count()
+    targets
+        .filter(|target| ["socket:", "anon_inode:"].iter().any(|kind| target.to_string_lossy().starts_with(kind)))
+        .count()
 }
 
 /// Where to listen. IPv6 may be missing on a machine.

@@ -102,7 +102,10 @@ fn cancelled_timers_leave_nothing() {
                 }
                 assert_eq!(task.await.is_ok(), n % 2 == 1);
             }
-            assert_eq!(timers_set(), 0);
+            // The tasks that carried the other timers away end on their own.
+            while timers_set() > 0 {
+                yield_now().await;
+            }
         });
     }
 }
@@ -156,8 +159,13 @@ fn timeouts_race_with_their_futures_fairly() {
                 .map(|n| {
                     let (values, timeouts) = (values.clone(), timeouts.clone());
                     create_task(async move {
-                        let work = sleep(Duration::from_micros(n % 3000));
-                        match timeout(Duration::from_micros(n * 31 % 3000), work).await {
+                        // Every tenth has no chance, and every tenth cannot fail.
+                        let (work, limit) = match n % 10 {
+                            0 => (Duration::from_secs(3600), Duration::from_micros(n % 3000)),
+                            1 => (Duration::ZERO, Duration::from_secs(3600)),
+                            _ => (Duration::from_micros(n % 3000), Duration::from_micros(n * 31 % 3000)),
+                        };
+                        match timeout(limit, sleep(work)).await {
                             Ok(()) => values.add(),
                             Err(_) => timeouts.add(),
                         }
@@ -170,7 +178,7 @@ fn timeouts_race_with_their_futures_fairly() {
             assert_eq!(timers_set(), 0);
         });
         assert_eq!(values.get() + timeouts.get(), scaled(20_000));
-        assert!(values.get() > 0 && timeouts.get() > 0);
+        assert!(values.get() >= scaled(2000) && timeouts.get() >= scaled(2000));
     }
 }
 

@@ -42,9 +42,10 @@ fn no_more_threads_than_allowed_and_as_many_as_needed() {
         let all = Arc::new(Barrier::new(3));
         let meet = (0..3).map(|_| {
             let all = all.clone();
-            to_thread(move || drop(all.wait()))
+            to_thread(move || all.wait().is_leader())
         });
-        gather(meet).await;
+        let leaders = gather(meet).await.into_iter().filter(|leads| matches!(leads, Ok(true))).count();
+        assert_eq!(leaders, 1);
         let (inside, most) = (Count::default(), Arc::new(std::sync::Mutex::new(0)));
         let calls = (0..100).map(|_| {
             let (inside, most) = (Arc::new(inside.clone()), most.clone());

@@ -184,7 +184,11 @@ impl<F: Future> Future for GatherAll<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<F::Output>> {
         let this = &mut *self;
-        if this.children.len() <= FEW { this.poll_few(cx) } else { this.poll_many(cx) }
+        if this.children.len() <= FEW {
+            this.poll_few(cx)
+        } else {
+            this.poll_many(cx)
+        }
         if this.running > 0 {
             return Poll::Pending;
         }

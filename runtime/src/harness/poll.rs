@@ -63,12 +63,7 @@ unsafe fn cancel<S: Stored>(worker: &Worker, task: TaskRef) {
 }
 
 /// Puts the output in the future's place and completes the task.
-unsafe fn finish<S: Stored>(
-    worker: &Worker,
-    task: TaskRef,
-    output: Result<S::Output, TaskError>,
-    outcome: Outcome,
-) {
+unsafe fn finish<S: Stored>(worker: &Worker, task: TaskRef, output: Result<S::Output, TaskError>, outcome: Outcome) {
     let output = ManuallyDrop::new(output);
     // SAFETY: OWNED is the caller's; the future is dropped once, and the output written once, over it.
     unsafe {

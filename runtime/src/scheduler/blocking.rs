@@ -81,7 +81,10 @@ impl Pool {
             self.busy.fetch_sub(1, Ordering::AcqRel);
             drop(state);
             drop(refused);
-            return Err(io::Error::new(error.kind(), format!("no thread for a blocking call could be started: {error}")));
+            return Err(io::Error::new(
+                error.kind(),
+                format!("no thread for a blocking call could be started: {error}"),
+            ));
         }
         self.work.notify_one();
         Ok(())

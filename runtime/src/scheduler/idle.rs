@@ -21,8 +21,10 @@
 //! so a waker with a token always finds a bit; if another token's holder takes the one it looked at, it tries the
 //! next. A worker that leaves on its own takes a token and clears its own bit. Is that bit gone already, a waker has
 //! claimed this very worker and the worker's own token is one too many: it goes back to PARKED. Does it find PARKED
-//! at zero, then every set bit, its own included, is about to be cleared by a waker that holds a token: it waits for
-//! that, a few instructions of another thread.
+//! at zero, then there are as many tokens out as bits set, but for workers that have set their bit and not announced
+//! themselves yet. So either a waker is about to clear this worker's bit, or it takes the bit of such a worker instead
+//! and that one's announcement makes PARKED positive. The leaver looks at both until one happens, which takes another
+//! thread a few instructions. (Looking at the bit alone waits for ever in the second case; a model found that.)
 //!
 //! **Searching.** A waker raises SEARCHING for the worker it wakes, in the transition that takes the token: a worker
 //! is born searching, and one search at a time is enough, so a burst of pushes wakes one worker. The last searcher
@@ -216,8 +218,20 @@ impl Idle {
 
     /// Ends the park of `worker`, by its own thread.
     pub(crate) fn leave(&self, worker: usize) -> Left {
+        let (cell, bit) = self.bit(worker);
         let mut word = self.word.load(Ordering::Relaxed);
-        while parked(word) > 0 {
+        loop {
+            if parked(word) == 0 {
+                // Acquire: pairs with the Release of the claimer that cleared the bit.
+                if cell.load(Ordering::Acquire) & bit == 0 {
+                    return Left { searching: true, wake_watchdog: false };
+                }
+                // A token is out for this bit, or for that of a worker which has not announced itself yet: look at
+                // both again.
+                spin_loop();
+                word = self.word.load(Ordering::Relaxed);
+                continue;
+            }
             match self.take_token(word, 0) {
                 Err(seen) => word = seen,
                 Ok(wake_watchdog) => {
@@ -229,12 +243,6 @@ impl Idle {
                 }
             }
         }
-        // All set bits are about to be cleared by holders of tokens; ours is, or was, one of them.
-        let (cell, bit) = self.bit(worker);
-        while cell.load(Ordering::Acquire) & bit != 0 {
-            spin_loop();
-        }
-        Left { searching: true, wake_watchdog: false }
     }
 
     /// An unstarted worker that failed to start may be claimed again.

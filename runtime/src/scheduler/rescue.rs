@@ -11,9 +11,12 @@ use crate::shim::atomic::Ordering;
 impl Worker {
     /// Serves every stuck worker once. True: there is something to run now.
     pub(super) fn rescue(&self) -> bool {
-        let stuck = self.shared.remotes.iter().enumerate().filter(|(index, remote)| {
-            *index != self.index && remote.stuck.load(Ordering::Relaxed)
-        });
+        let stuck = self
+            .shared
+            .remotes
+            .iter()
+            .enumerate()
+            .filter(|(index, remote)| *index != self.index && remote.stuck.load(Ordering::Relaxed));
         let mut found = false;
         for (_, remote) in stuck {
             found |= self.rescue_one(remote);

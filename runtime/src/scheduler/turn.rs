@@ -254,7 +254,8 @@ impl Worker {
             // Nothing the loop could do about it, and it must not spin: a closed epoll is a bug of the program
             // (somebody closed a descriptor that was not theirs).
             Err(error) => {
-                self.shared.report(&super::report::ExceptionContext::new(format!("waiting for events failed: {error}")));
+                self.shared
+                    .report(&super::report::ExceptionContext::new(format!("waiting for events failed: {error}")));
                 std::thread::sleep(Duration::from_millis(10));
             }
         }

@@ -135,11 +135,7 @@ impl Arena {
         page.take(class).expect("a fresh page has room")
     }
 
-    fn fresh_page<'a>(
-        &mut self,
-        runtime: *const (),
-        keep: impl FnOnce() -> Arc<dyn Any + Send + Sync>,
-    ) -> &'a Page {
+    fn fresh_page<'a>(&mut self, runtime: *const (), keep: impl FnOnce() -> Arc<dyn Any + Send + Sync>) -> &'a Page {
         if let Some((chunk, given)) = &mut self.newest {
             // SAFETY: the arena is open, so its chunks are mapped.
             if let Some(page) = unsafe { chunk.as_ref() }.page(*given) {

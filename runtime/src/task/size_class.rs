@@ -1,9 +1,8 @@
 //! Which slot sizes the task pages come in.
 
 /// Slot sizes in bytes: fine steps where tasks are many, so that a sleeping one wastes little.
-pub(crate) const SIZES: [u16; 20] = [
-    128, 144, 160, 176, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024, 1280, 1536, 2048, 2560, 3072, 4096,
-];
+pub(crate) const SIZES: [u16; 20] =
+    [128, 144, 160, 176, 192, 224, 256, 320, 384, 448, 512, 640, 768, 1024, 1280, 1536, 2048, 2560, 3072, 4096];
 
 /// The biggest slot; a future that does not fit is boxed.
 pub(crate) const MAX_SIZE: usize = 4096;

@@ -51,7 +51,7 @@ pub(crate) fn program(name: &'static str, body: impl FnOnce(Settings) -> String)
     *NAME.lock() = name;
     SEED.store(seed, Relaxed);
     println!("{name}: seed {seed}, factor {factor}");
-    be_quiet_about_deliberate_panics();
+    be_quiet_about_expected_panics();
     touch_lazy_statics();
     let guard = thread::spawn(move || watch(Duration::from_secs(limit)));
     let summary = body(Settings { seed, factor });
@@ -117,10 +117,13 @@ pub(crate) fn deliberate_panic() -> ! {
     panic::panic_any(Deliberate)
 }
 
-fn be_quiet_about_deliberate_panics() {
+fn be_quiet_about_expected_panics() {
     let others = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        if !info.payload().is::<Deliberate>() {
+        // The second: who waits outside for a timer of a runtime that ends is told so by a panic.
+        let is_expected = info.payload().is::<Deliberate>()
+            || info.payload_as_str().is_some_and(|text| text.ends_with("runtime of this thread has shut down"));
+        if !is_expected {
             others(info);
         }
     }));
