@@ -338,6 +338,25 @@ fn own_event_against_claim() {
     });
 }
 
+/// A pinned task's worker stays parked while its neighbour leaves on its own and somebody claims: whoever pushed the
+/// task claims that worker, or finds that it was claimed already. PARKED may read zero in between.
+#[test]
+fn pinned_claim_beside_leave_and_claim() {
+    check("pinned_claim_beside_leave_and_claim", bounded(3), || {
+        let house = House::new(2);
+        house.idle.announce(0, false);
+        let house2 = house.clone();
+        let claimer = thread::spawn(move || house2.idle.claim_any().map(|claimed| claimed.worker));
+        let house3 = house.clone();
+        let leaver = thread::spawn(move || house3.idle.leave(0).searching);
+        let pinned = house.idle.claim_worker(1).map(|claimed| claimed.worker);
+        leaver.join().unwrap();
+        let any = claimer.join().unwrap();
+        assert!(pinned == Some(1) || any == Some(1), "the worker with the pinned task sleeps on");
+        assert!(pinned.is_none() || any != Some(1), "claimed twice");
+    });
+}
+
 /// The watchdog goes to sleep for good while the worker leaves its park: it stays up, or the worker wakes it.
 #[test]
 fn watchdog_sleep_against_leave() {

@@ -25,6 +25,8 @@
 //! themselves yet. So either a waker is about to clear this worker's bit, or it takes the bit of such a worker instead
 //! and that one's announcement makes PARKED positive. The leaver looks at both until one happens, which takes another
 //! thread a few instructions. (Looking at the bit alone waits for ever in the second case; a model found that.)
+//! For the same reason a claim of one particular worker goes by its bit: PARKED at zero with the bit set may be the
+//! moment in which a leaver holds a token that it is about to give back, and the worker stays parked.
 //!
 //! **Searching.** A waker raises SEARCHING for the worker it wakes, in the transition that takes the token: a worker
 //! is born searching, and one search at a time is enough, so a burst of pushes wakes one worker. The last searcher
@@ -129,8 +131,14 @@ impl Idle {
         let (cell, bit) = self.bit(worker);
         loop {
             // Acquire: pairs with the Release that set the bit. No bit: the worker is awake, or somebody else's.
-            if parked(word) == 0 || cell.load(Ordering::Acquire) & bit == 0 {
+            if cell.load(Ordering::Acquire) & bit == 0 {
                 return None;
+            }
+            if parked(word) == 0 {
+                // Not "nobody is parked": the token may be with somebody who gives it back. See the essay.
+                spin_loop();
+                word = self.word.load(Ordering::Relaxed);
+                continue;
             }
             match self.take_token(word, SEARCHING_ONE) {
                 Err(seen) => word = seen,
