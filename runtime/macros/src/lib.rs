@@ -1,7 +1,7 @@
 //! The `#[raddle::main]` and `#[raddle::test]` attributes.
 //!
-//! An attribute is parsed in two pure steps over plain [`token`]s, [`options`] for what stands in its parentheses and
-//! [`function`] for the item below it. Only [`expand`] touches the compiler's own tokens, since those exist inside
+//! An attribute is parsed in two pure steps over plain `token`s, `options` for what stands in its parentheses and
+//! `function` for the item below it. Only `expand` touches the compiler's own tokens, since those exist inside
 //! the compiler alone and cannot be unit-tested.
 
 mod expand;
