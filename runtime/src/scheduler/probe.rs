@@ -16,13 +16,59 @@ impl Probe {
     pub(super) fn is_blocked(&mut self, thread: u32) -> bool {
         if self.thread != thread || self.file.is_none() {
             self.thread = thread;
-            self.file = File::open(format!("/proc/self/task/{thread}/stat")).ok();
+            // `running`, or the number of the system call and its arguments. (`stat` says it, too, and much else: it
+            // takes 11.5 µs to read, this 2.8.)
+            self.file = File::open(format!("/proc/self/task/{thread}/syscall")).ok();
         }
-        // The state follows the name, which ends with the last bracket: `4711 (name) S …`. 64 bytes hold both.
-        let mut start = [0; 64];
+        let mut start = [0; 8];
         let read = self.file.as_ref().and_then(|file| file.read_at(&mut start, 0).ok()).unwrap_or(0);
-        let name_end = start[..read].iter().rposition(|byte| *byte == b')');
-        let state = name_end.and_then(|end| start[..read].get(end + 2));
-        state != Some(&b'R')
+        !start[..read].starts_with(b"running")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shim::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    fn this_thread() -> u32 {
+        rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
+    }
+
+    #[test]
+    fn a_thread_that_spins_is_not_blocked() {
+        let (id, end) = (AtomicU32::new(0), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                id.store(this_thread(), Ordering::Relaxed);
+                while !end.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+            // Blocked at first, perhaps: it may not have begun to spin.
+            let mut probe = Probe::default();
+            while id.load(Ordering::Relaxed) == 0 || probe.is_blocked(id.load(Ordering::Relaxed)) {
+                std::thread::yield_now();
+            }
+            end.store(true, Ordering::Relaxed);
+        });
+        assert!(Probe::default().is_blocked(u32::MAX), "no such thread: the system does not say");
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_in_the_system_is_blocked() {
+        let (say, hear) = std::sync::mpsc::channel();
+        let (end, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            say.send(this_thread()).unwrap();
+            let _ = wait.recv();
+        });
+        let id = hear.recv().unwrap();
+        let mut probe = Probe::default();
+        while !probe.is_blocked(id) {
+            std::thread::yield_now();
+        }
+        drop(end);
+        thread.join().unwrap();
     }
 }
