@@ -60,7 +60,8 @@ impl Handle {
     /// Waits for a future in this plain thread; its sleeps and sockets are served by this runtime.
     ///
     /// # Panics
-    /// On a worker, which would stand still with all its tasks: await the future there.
+    /// On a worker, which would stand still with all its tasks: await the future there. When the runtime ends while
+    /// the future sleeps: nobody is left to serve its timers.
     pub fn block_on<F: IntoFuture>(&self, future: F) -> F::Output {
         assert!(
             context::current().is_none(),
