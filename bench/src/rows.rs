@@ -98,6 +98,7 @@ pub(crate) fn all() -> Vec<Row> {
         row!("mutex", Sync, NS, mutex::contended),
         row!("timeout_ready", Timers, NS, timeout::ready),
         row!("timeout_pending", Timers, NS, timeout::pending),
+        row!("timeout_pending_main", Timers, NS, timeout::pending_in_main),
         row!("sleep_insert", Timers, NS, sleep::insert),
         row!("sleeps_100k", Timers, SLEEPS, sleep::many, at most 5),
         row!("startup", Lifecycle, NS, startup::and_stop),

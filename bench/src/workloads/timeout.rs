@@ -22,20 +22,27 @@ pub(crate) fn ready<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     })
 }
 
-/// Polled once, then dropped.
+/// Polled once, then dropped, in a task.
 pub(crate) fn pending<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+    engine.in_task(polled_once::<E>(scale))
+}
+
+/// The same from main: tokio's `block_on`, which is no worker, so that a timer may have to wake the driver.
+pub(crate) fn pending_in_main<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+    engine.in_main(polled_once::<E>(scale))
+}
+
+async fn polled_once<E: Engine>(scale: Scale) -> Sample {
     let rounds = scale.of(200_000, 60_000);
-    engine.in_task(async move {
-        let start = Instant::now();
-        let mut count = 0;
-        for _ in 0..rounds {
-            let mut waiting = pin!(E::timeout(HOUR, future::pending::<()>()));
-            future::poll_fn(|context| {
-                count += usize::from(waiting.as_mut().poll(context).is_pending());
-                Poll::Ready(())
-            })
-            .await;
-        }
-        Sample::time(start.elapsed(), count)
-    })
+    let start = Instant::now();
+    let mut count = 0;
+    for _ in 0..rounds {
+        let mut waiting = pin!(E::timeout(HOUR, future::pending::<()>()));
+        future::poll_fn(|context| {
+            count += usize::from(waiting.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    }
+    Sample::time(start.elapsed(), count)
 }
