@@ -245,3 +245,33 @@ fn virtual_time_needs_one_worker() {
     let text = panic_of(|| runner(2).clock(Clock::auto()).run(async {}));
     assert_eq!(text, "Clock::auto with 2 workers: time can only jump when there is one; say workers(1)");
 }
+
+#[test]
+fn events_are_seen_while_a_task_is_always_ready() {
+    // Virtual time stands still meanwhile, so "not again before so many microseconds" must not hold events back.
+    let _watch = watch();
+    virtual_runner().run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = create_task(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut buffer = [0; 1];
+            for _ in 0..100 {
+                stream.read_exact(&mut buffer).await.unwrap();
+                stream.write_all(&buffer).await.unwrap();
+            }
+        });
+        let client = create_task(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let mut buffer = [0; 1];
+            for _ in 0..100 {
+                stream.write_all(b"x").await.unwrap();
+                stream.read_exact(&mut buffer).await.unwrap();
+            }
+        });
+        while !client.is_done() {
+            yield_now().await;
+        }
+        server.await.unwrap();
+    });
+}

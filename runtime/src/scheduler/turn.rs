@@ -13,7 +13,9 @@ use std::time::Duration;
 use super::context;
 use super::idle::Left;
 use super::phase::Phase;
+use super::report::ExceptionContext;
 use super::worker::{Measured, Worker};
+use crate::shim::atomic::Ordering;
 use crate::task::header::TaskRef;
 
 /// Ticks between two looks at everything but the own queue.
@@ -66,7 +68,7 @@ impl Worker {
     fn publish_thread(&self) {
         let thread = rustix::thread::gettid().as_raw_nonzero().get();
         // Relaxed: a number that the watchdog asks the system about; a stale one has no answer.
-        self.remote().thread.store(thread.unsigned_abs(), crate::shim::atomic::Ordering::Relaxed);
+        self.remote().thread.store(thread.unsigned_abs(), Ordering::Relaxed);
     }
 
     /// Runs what is left in the queues when nothing will come any more: it was cancelled, so its futures are dropped.
@@ -131,16 +133,15 @@ impl Worker {
 
     #[inline]
     fn is_turn_due(&self) -> bool {
-        use crate::shim::atomic::Ordering::Relaxed;
-        self.remote().turn_due.load(Relaxed)
+        // Relaxed: a hint of the watchdog's; seen one tick later, it does as well.
+        self.remote().turn_due.load(Ordering::Relaxed)
     }
 
     #[cold]
     fn maintain(&self) {
-        use crate::shim::atomic::Ordering::Relaxed;
         let due = self.is_turn_due();
         if due {
-            self.remote().turn_due.store(false, Relaxed);
+            self.remote().turn_due.store(false, Ordering::Relaxed);
         }
         let now = self.shared.clock().now().as_nanos();
         let turn_ns = self.measure(now);
@@ -190,7 +191,7 @@ impl Worker {
             return None;
         }
         let remotes = &self.shared.remotes;
-        let first = self.shared.config.workers.min(self.rng.below(remotes.len()));
+        let first = self.rng.below(remotes.len());
         for victim in (first..remotes.len()).chain(0..first).filter(|victim| *victim != self.index) {
             if let Some(task) = remotes[victim].queue.steal_into(&self.queue) {
                 self.remote().counters.steals.add_one();
@@ -244,7 +245,7 @@ impl Worker {
     }
 
     fn sleep_in_reactor(&self, trimmable: bool) {
-        let at_most = if trimmable { Some(TRIM_AFTER) } else { self.closing_timeout() };
+        let at_most = self.closing_timeout().or(trimmable.then_some(TRIM_AFTER));
         match self.reactor.park(at_most) {
             Ok(0) if trimmable && self.queue.len() == 0 => {
                 self.with_arena(|arena| arena.trim());
@@ -254,8 +255,7 @@ impl Worker {
             // Nothing the loop could do about it, and it must not spin: a closed epoll is a bug of the program
             // (somebody closed a descriptor that was not theirs).
             Err(error) => {
-                self.shared
-                    .report(&super::report::ExceptionContext::new(format!("waiting for events failed: {error}")));
+                self.shared.report(&ExceptionContext::new(format!("waiting for events failed: {error}")));
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
@@ -284,11 +284,13 @@ impl Worker {
         }
     }
 
-    /// Events, at most every [`REACTOR_INTERVAL_NS`]; timers, in every turn.
+    /// Events, at most every [`REACTOR_INTERVAL_NS`]; timers, in every turn. A virtual clock stands still while tasks
+    /// are ready, so it says nothing about how long ago the last events were.
     fn single_events(&self) {
         let now = self.shared.clock().now().as_nanos();
         let seen = self.measured.get();
-        if self.reactor.has_sources() && now.saturating_sub(seen.turn_ns) >= REACTOR_INTERVAL_NS {
+        let due = self.shared.clock().is_virtual() || now.saturating_sub(seen.turn_ns) >= REACTOR_INTERVAL_NS;
+        if due && self.reactor.has_sources() {
             self.measured.set(Measured { turn_ns: now, ..seen });
             self.reactor.turn();
         } else {
