@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use parking_lot::Mutex;
+use crate::shim::Mutex;
 
 /// Awaits several futures side by side, in this task, and gives all outputs in argument order.
 ///

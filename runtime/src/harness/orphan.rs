@@ -2,9 +2,7 @@
 
 use std::ptr::{self, NonNull};
 
-use parking_lot::Mutex;
-
-use crate::shim::Arc;
+use crate::shim::{Arc, Mutex};
 use crate::task::arena::{Arena, ArenaShared};
 
 static ORPHANS: Mutex<Option<Arena>> = Mutex::new(None);

@@ -3,11 +3,11 @@
 //! It is the only periodic sleeper. Workers park without time-outs; the watchdog looks at each worker that is not
 //! parked, every 2 ms, or every millisecond while somebody seems to be in a long poll:
 //!
-//! * The poll counter has not moved: the worker is stuck, if it is blocked in the system; one that is runnable may
-//!   merely be waiting for a core, so it counts as stuck after [`RUNNABLE_TICKS`] ticks. (Serving a server's worker
-//!   that had just lost its core to the client, 600 times a second, cost 2 µs of 10 per HTTP request.) It is marked, and a parked worker is woken (or an unstarted
-//!   one started) to serve its queue, timers and reactor, again at each tick while it lasts and there is something
-//!   to serve.
+//! * The poll counter has not moved: the worker is stuck, if it is blocked in the system. One that is runnable may
+//!   merely be waiting for a core, so it counts as stuck after [`RUNNABLE_TICKS`] ticks. (A server's worker that had
+//!   just lost its core to the client was otherwise taken for stuck 600 times a second.) A stuck worker is marked, and
+//!   a parked one is woken (or an unstarted one started) to serve its queue, timers and reactor, again at each tick
+//!   while it lasts and there is something to serve.
 //! * Polls go on but the turn counter has not moved: the worker is asked to look at its reactor.
 //!
 //! After a quarter of a second in which all workers were parked it goes to sleep for good. Both sides of that are
