@@ -55,4 +55,4 @@ pub mod wheel;
 pub use clock::{Clock, Instant};
 pub use interval::{Interval, MissedTickBehavior, Tick, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_until};
-pub use timeout::{MoveOn, Timeout, TimeoutError, move_on_after, timeout, timeout_at, wait_for};
+pub use timeout::TimeoutError;

@@ -266,7 +266,6 @@ fn promises_of_send_and_sync() {
     shared::<TcpListener>();
     shared::<raddle_io::Sleep>();
     shared::<raddle_io::Interval>();
-    shared::<raddle_io::Timeout<()>>();
     shared::<raddle_io::TimeoutError>();
     shared::<raddle_io::net::OwnedReadHalf>();
     shared::<raddle_io::net::OwnedWriteHalf>();

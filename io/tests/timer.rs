@@ -1,19 +1,18 @@
-//! What sleeps, intervals and timeouts promise.
+//! What sleeps and intervals promise.
 
 mod common;
 
-use std::cell::{Cell, RefCell};
-use std::future::{Future, pending, ready};
-use std::io;
+use std::cell::RefCell;
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::Duration;
 
 use common::{Counter, new_reactor, poll_once, run, run_on, spawn, yield_now};
+use raddle_io::MissedTickBehavior;
 use raddle_io::reactor::Reactor;
-use raddle_io::{Clock, Instant, budget, interval, interval_at, move_on_after, sleep, sleep_until};
-use raddle_io::{MissedTickBehavior, timeout, timeout_at, wait_for};
+use raddle_io::{Clock, Instant, interval, interval_at, sleep, sleep_until};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -76,7 +75,8 @@ fn the_longest_duration_is_never_and_can_be_cancelled() {
         assert!(poll_once(&mut forever).await.is_pending());
         assert_eq!(forever.deadline(), Some(Instant::FAR_FUTURE));
         assert_eq!((reactor.timer_count(), reactor.next_deadline()), (1, None));
-        assert!(timeout(MS, &mut forever).await.is_err());
+        sleep(MS).await;
+        assert!(poll_once(&mut forever).await.is_pending());
         drop(forever);
         assert_eq!(reactor.timer_count(), 0);
     });
@@ -202,64 +202,6 @@ fn a_panicking_waker_is_reported_and_the_others_are_woken() {
             reactor.park(None).unwrap();
         }
         assert!(common::REPORTS.lock().unwrap().contains(&"a waker panicked: the bomb went off".to_owned()));
-    });
-}
-
-#[test]
-fn a_result_that_is_there_at_the_deadline_wins() {
-    run_virtual(async {
-        let start = Instant::now();
-        assert_eq!(timeout(10 * MS, async { sleep(10 * MS).await }).await, Ok(()));
-        assert_eq!(timeout_at(start, ready(1)).await, Ok(1));
-        assert_eq!(timeout(Duration::ZERO, ready(2)).await, Ok(2));
-        assert_eq!(wait_for(ready(3), Duration::MAX).await, Ok(3));
-        assert!(timeout(Duration::ZERO, pending::<()>()).await.is_err());
-        assert!(timeout(10 * MS, sleep(11 * MS)).await.is_err());
-        assert_eq!(start.elapsed(), 20 * MS);
-    });
-}
-
-/// A future that is ready at once costs neither a clock nor a timer: it works where there is no runtime at all.
-#[test]
-fn a_ready_future_needs_no_clock() {
-    let (_, waker) = Counter::new();
-    let mut within = Box::pin(timeout(HOUR, ready(7)));
-    assert_eq!(within.as_mut().poll(&mut Context::from_waker(&waker)), Poll::Ready(Ok(7)));
-}
-
-#[test]
-fn what_timed_out_is_dropped_before_the_timeout_returns() {
-    struct Guard(Rc<Cell<bool>>);
-    impl Drop for Guard {
-        fn drop(&mut self) {
-            self.0.set(true);
-        }
-    }
-    run_virtual(async {
-        let dropped = Rc::new(Cell::new(false));
-        let guard = Guard(dropped.clone());
-        let mut within = Box::pin(timeout(MS, async move {
-            let _guard = guard;
-            pending::<()>().await;
-        }));
-        let error = within.as_mut().await.unwrap_err();
-        assert!(dropped.get(), "though the Timeout itself lives");
-        assert_eq!(error.to_string(), "timed out after 1ms");
-        assert_eq!(io::Error::from(error).kind(), io::ErrorKind::TimedOut);
-        assert_eq!(move_on_after(MS, pending::<()>()).await, None);
-        assert_eq!(move_on_after(MS, ready(1)).await, Some(1));
-    });
-}
-
-/// A future that uses its budget up in every poll does not hide the deadline.
-#[test]
-fn a_greedy_future_times_out() {
-    run(async {
-        let greedy = std::future::poll_fn(|cx| {
-            while budget::poll_proceed(cx).is_ready() {}
-            Poll::<()>::Pending
-        });
-        assert!(timeout(5 * MS, greedy).await.is_err());
     });
 }
 

@@ -11,7 +11,7 @@ use loom::thread;
 use raddle_loom_tests::{TestWaker, bounded, check, shim, unbounded};
 
 use task::join::JoinWaker;
-use task::state::{AfterPending, Cancel, Complete, JoinDropped, Outcome, Start, State, Unjoined, Waiting};
+use task::state::{AfterPending, Cancel, Complete, JoinDropped, Outcome, Start, State, Traits, Unjoined, Waiting};
 
 #[path = "../src/task/mod.rs"]
 mod task;
@@ -47,7 +47,7 @@ unsafe impl Send for Task {}
 impl Task {
     fn born() -> Arc<Task> {
         Arc::new(Task {
-            state: State::born(false, false),
+            state: State::born(Traits::default()),
             join: JoinWaker::empty(),
             output: UnsafeCell::new(MaybeUninit::uninit()),
             callback: UnsafeCell::new(None),

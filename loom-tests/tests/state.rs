@@ -12,7 +12,7 @@ use loom::sync::atomic::AtomicBool;
 use loom::thread;
 use raddle_loom_tests::{bounded, check, shim, unbounded};
 
-use task::state::{AfterPending, Cancel, Complete, JoinDropped, Outcome, Start, State, Unjoined, Wake};
+use task::state::{AfterPending, Cancel, Complete, JoinDropped, Outcome, Start, State, Traits, Unjoined, Wake};
 
 #[path = "../src/task/mod.rs"]
 mod task;
@@ -32,7 +32,7 @@ unsafe impl Sync for Task {}
 
 impl Task {
     fn with_wakers(wakers: usize) -> Arc<Task> {
-        let state = State::born(false, false);
+        let state = State::born(Traits::default());
         (0..wakers).for_each(|_| state.retain());
         Arc::new(Task {
             state: UnsafeCell::new(state),
@@ -306,7 +306,7 @@ impl Slot {
         self.state.clear();
         // SAFETY: loom watches.
         self.header.with_mut(|header| unsafe { *header = 2 });
-        State::born(false, false).publish_over(&self.state);
+        State::born(Traits::default()).publish_over(&self.state);
     }
 }
 
@@ -315,7 +315,7 @@ impl Slot {
 #[test]
 fn walker_against_end_and_reuse() {
     check("walker_against_end_and_reuse", unbounded(), || {
-        let state = State::born(false, false);
+        let state = State::born(Traits::default());
         assert_eq!(state.drop_join(), JoinDropped::Detached);
         let slot = Arc::new(Slot { state, header: UnsafeCell::new(1), freed: AtomicUsize::new(0) });
         let slot2 = slot.clone();

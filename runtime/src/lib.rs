@@ -34,14 +34,19 @@ pub mod sync;
 mod task;
 
 pub use api::callbacks::{CallHandle, call_at, call_later, call_soon};
+pub use api::defer::{Deferred, defer_async};
+pub use api::finally::{Exit, Finally, FinallyExt};
 pub use api::gather::{Gather, GatherAll, GatherTuple, OfIterable, OfTuple, gather};
 pub use api::handle::{Closed, Handle};
 pub use api::inspect::{all_tasks, current_task};
 pub use api::metrics::{Metrics, WorkerMetrics};
+pub use api::protect::{Protect, protect};
 pub use api::runner::{RunError, Runner, run};
 pub use api::spawn::{LocalTask, TaskBuilder, create_local_task, create_task};
 pub use api::task::{Canceller, Flatten, Task};
+pub use api::timeout::{MoveOn, Timeout, move_on_after, timeout, timeout_at, wait_for};
 pub use api::to_thread::{ToThread, to_thread};
+pub use api::with::{AsyncClose, with};
 pub use api::yield_now::{YieldNow, yield_now};
 pub use scheduler::report::ExceptionContext;
 pub use sync::*;
@@ -52,8 +57,7 @@ pub use task::status::{TaskInfo, TaskStatus};
 #[doc(no_inline)]
 pub use raddle_io::net::{TcpListener, TcpStream};
 pub use raddle_io::{
-    Clock, Instant, Interval, MissedTickBehavior, MoveOn, Sleep, Timeout, TimeoutError, interval, interval_at,
-    move_on_after, net, sleep, sleep_until, timeout, timeout_at, wait_for,
+    Clock, Instant, Interval, MissedTickBehavior, Sleep, TimeoutError, interval, interval_at, net, sleep, sleep_until,
 };
 pub use raddle_macros::{main, test};
 

@@ -73,7 +73,7 @@ impl Handle {
         }
         let reactor = self.0.reactor_for_outsider();
         let io = reactor.map(|reactor| raddle_io::context::enter(self.0.io_context(reactor)));
-        let output = block_on_thread(future.into_future());
+        let output = context::with_home(&self.0, || block_on_thread(future.into_future()));
         drop(io);
         output
     }

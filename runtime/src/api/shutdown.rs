@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::harness::create;
 use crate::harness::join::release_walked;
+use crate::harness::waker::wake_task;
 use crate::scheduler::phase::Phase;
 use crate::scheduler::report::ExceptionContext;
 use crate::scheduler::shared::Shared;
 use crate::scheduler::worker::Worker;
+use crate::task::header::TaskRef;
 use crate::task::status::TaskInfo;
 
 /// A task whose birth crossed the walk is found by the next one.
@@ -19,7 +21,9 @@ const A_MOMENT: Duration = Duration::from_millis(100);
 
 /// Ends a runtime, on worker 0's thread, after main has ended (step 1) and its value is kept.
 pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
-    let deadline = Instant::now() + shared.config.shutdown_grace();
+    let grace = shared.config.shutdown_grace();
+    let deadline = Instant::now() + grace;
+    shared.ending.set_deadline(shared.clock().now() + grace);
     // 2. What is created from here on is cancelled at birth: a worker drops its future.
     shared.phase.set(Phase::Closing);
     shared.threads.notify_all();
@@ -52,18 +56,38 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     shared.close_outside_arena();
 }
 
-/// Cancels every task and runs until the last has ended. What merely waits is dropped however short the grace is.
+/// Cancels every task and runs until the last has ended. Cleanup has until the deadline, and is cut then.
 fn cancel_all(shared: &Shared, worker: &Worker, deadline: Instant) {
-    let deadline = deadline.max(Instant::now() + A_MOMENT);
-    while shared.live_tasks() > 0 && Instant::now() < deadline {
+    cancel_until(shared, worker, |now| now >= deadline || shared.is_cleanup_overdue());
+    if shared.live_tasks() > 0 {
+        shared.ending.end_grace();
+        let last_moment = deadline.max(Instant::now()) + A_MOMENT;
+        cancel_until(shared, worker, |now| now >= last_moment);
+    }
+}
+
+fn cancel_until(shared: &Shared, worker: &Worker, is_over: impl Fn(Instant) -> bool) {
+    while shared.live_tasks() > 0 && !is_over(Instant::now()) {
         worker.enter(|| {
             shared.walk(|task| {
-                create::cancel(task);
+                end_task(shared, task);
                 release_walked(task);
-            });
+            })
         });
-        let until = deadline.min(Instant::now() + WALK_EVERY);
-        worker.run_until(|| shared.live_tasks() == 0 || Instant::now() >= until);
+        let until = Instant::now() + WALK_EVERY;
+        worker.run_until(|| {
+            let now = Instant::now();
+            shared.live_tasks() == 0 || now >= until || is_over(now)
+        });
+    }
+}
+
+/// What is no cleanup ends now; cleanup learns that it has little time left, or none.
+fn end_task(shared: &Shared, task: TaskRef) {
+    if task.state().snapshot().is_cleanup() && !shared.ending.is_grace_over() {
+        wake_task(task);
+    } else {
+        create::cancel(task);
     }
 }
 

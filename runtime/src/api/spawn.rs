@@ -47,7 +47,7 @@ where
     F::IntoFuture: Send + 'static,
     F::Output: Send + 'static,
 {
-    let birth = Birth { spawned_at: Location::caller(), pinned: false };
+    let birth = Birth::at(Location::caller());
     let worker = context::current().unwrap_or_else(|| no_runtime("create_task"));
     // SAFETY: the future is `Send` and `'static`, and so is its output.
     unsafe { Task(Join::new(create::create_here(worker, future.into_future(), birth))) }
@@ -91,7 +91,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let birth = Birth { spawned_at, pinned: false };
+    let birth = Birth::at(spawned_at);
     // SAFETY: the future is `Send` and `'static`, and so is its output.
     unsafe {
         let task = match worker_of(shared) {
@@ -147,7 +147,7 @@ impl TaskBuilder {
         F::IntoFuture: Send + 'static,
         F::Output: Send + 'static,
     {
-        let birth = Birth { spawned_at: Location::caller(), pinned: false };
+        let birth = Birth::at(Location::caller());
         // SAFETY: the future is `Send` and `'static`, and so is its output.
         unsafe { Task(Join::new(self.create_named(future.into_future(), birth))) }
     }
@@ -163,7 +163,7 @@ impl TaskBuilder {
         F::IntoFuture: 'static,
         F::Output: 'static,
     {
-        let birth = Birth { spawned_at: Location::caller(), pinned: true };
+        let birth = Birth::at(Location::caller()).pinned();
         // SAFETY: the task is pinned to this worker, and so is its handle, which is not `Send`.
         let join = unsafe { Join::new(self.create_named(future.into_future(), birth)) };
         LocalTask { task: Task(join), _local: PhantomData }

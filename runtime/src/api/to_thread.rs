@@ -40,8 +40,9 @@ where
 {
     let Some(worker) = context::current() else { panic!("to_thread: {NO_RUNTIME}") };
     let (value, pending) = promise();
+    let shared = worker.shared.clone();
     let job = move || {
-        let _ = value.set(catch(f).map_err(TaskError::Panicked));
+        let _ = value.set(context::with_home(&shared, || catch(f)).map_err(TaskError::Panicked));
     };
     if let Err(error) = worker.shared.blocking.start(Box::new(job)) {
         panic!("to_thread: {error}");

@@ -7,14 +7,13 @@ use std::panic::Location;
 use super::cell::{Boxed, Cell, Inline, Stage, Stored, fits};
 use super::waker;
 use crate::scheduler::context;
-use crate::scheduler::phase::Phase;
 use crate::scheduler::shared::Shared;
 use crate::scheduler::worker::Worker;
 use crate::task::error::TaskError;
 use crate::task::header::{Header, TaskRef};
 use crate::task::id::TaskId;
 use crate::task::size_class::class_of;
-use crate::task::state::State;
+use crate::task::state::{State, Traits};
 
 /// What a task is given besides its future.
 #[derive(Clone, Copy)]
@@ -22,6 +21,22 @@ pub(crate) struct Birth {
     pub(crate) spawned_at: &'static Location<'static>,
     /// Runs on the creating worker only.
     pub(crate) pinned: bool,
+    /// Part of somebody's cleanup; what cleanup creates is so in any case.
+    pub(crate) cleanup: bool,
+}
+
+impl Birth {
+    pub(crate) fn at(spawned_at: &'static Location<'static>) -> Birth {
+        Birth { spawned_at, pinned: false, cleanup: false }
+    }
+
+    pub(crate) fn of_cleanup(spawned_at: &'static Location<'static>) -> Birth {
+        Birth { spawned_at, pinned: false, cleanup: true }
+    }
+
+    pub(crate) fn pinned(self) -> Birth {
+        Birth { pinned: true, ..self }
+    }
 }
 
 /// Creates a task on the runtime that this thread is a worker of, queued. The result is its handle's reference.
@@ -42,12 +57,17 @@ pub(crate) unsafe fn create_here<F: Future>(worker: &Worker, future: F, birth: B
 /// As [`create_here`].
 #[inline]
 pub(crate) unsafe fn create_unqueued<F: Future>(worker: &Worker, future: F, birth: Birth) -> TaskRef {
-    let parent = worker.current_task().map_or(0, |task| task.header().id.0);
-    let cancelled = worker.shared.phase.get() >= Phase::Closing;
+    let (parent, stopping) = match worker.current_task() {
+        Some(task) => (task.header().id.0, task.state().is_stopping()),
+        None => (0, false),
+    };
+    let cleanup = birth.cleanup || worker.is_cleaning();
+    let state =
+        State::born(Traits { pinned: birth.pinned, cancelled: worker.shared.refuses(cleanup), cleanup, stopping });
     let id = worker.next_id();
     let allocate = |class| worker.allocate(class);
     // SAFETY: passed on.
-    let task = unsafe { place(future, allocate, State::born(birth.pinned, cancelled), id, parent, birth) };
+    let task = unsafe { place(future, allocate, state, id, parent, birth) };
     worker.count_birth();
     worker.be_watched();
     task
@@ -63,10 +83,11 @@ pub(crate) unsafe fn create_main<F: Future>(
     main: F,
     spawned_at: &'static Location<'static>,
 ) -> TaskRef {
-    let birth = Birth { spawned_at, pinned: true };
+    let birth = Birth::at(spawned_at).pinned();
+    let state = State::born(Traits { pinned: true, ..Traits::default() });
     let allocate = |class| worker.allocate(class);
     // SAFETY: passed on; main is pinned to this worker.
-    let task = unsafe { place(main, allocate, State::born(true, false), worker.next_id(), 0, birth) };
+    let task = unsafe { place(main, allocate, state, worker.next_id(), 0, birth) };
     worker.count_birth();
     worker.push(task);
     task
@@ -85,10 +106,11 @@ pub(crate) unsafe fn create_outside<F: Future>(shared: &Shared, future: F, birth
         // SAFETY: passed on.
         return unsafe { stillborn(future, id, birth) };
     };
-    let cancelled = shared.phase.get() >= Phase::Closing;
+    let cleanup = birth.cleanup;
+    let state = State::born(Traits { cleanup, cancelled: shared.refuses(cleanup), ..Traits::default() });
     let allocate = |class| arena.allocate(class, shared.id(), || shared.keep());
     // SAFETY: passed on.
-    let task = unsafe { place(future, allocate, State::born(false, cancelled), id, 0, birth) };
+    let task = unsafe { place(future, allocate, state, id, 0, birth) };
     // Under the lock: a counter has one writer at a time.
     shared.outside.spawned.add_one();
     drop(owned);

@@ -5,8 +5,9 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::task::{Context, Poll, Waker};
 
+use super::collector::Item;
 use super::poll::drop_output;
-use super::{create, waker};
+use super::{adopt, create, waker};
 use crate::task::error::TaskError;
 use crate::task::header::TaskRef;
 use crate::task::state::JoinDropped;
@@ -98,8 +99,12 @@ impl<T> Join<T> {
     /// What dropping a handle does: a task that was being awaited is cancelled with its awaiter.
     pub(crate) fn drop_handle(&mut self) {
         if !self.tagged.is_null() && self.leave() {
-            create::cancel(self.task());
-            waker::release(self.task());
+            let task = self.task();
+            if create::cancel(task) {
+                // Whoever drops the handle does not go on, or end, before the task has.
+                adopt::hand_over(Item::End(Counted::of(task)));
+            }
+            waker::release(task);
         }
     }
 

@@ -1,12 +1,16 @@
 //! What makes tasks run: birth, polls, wakers, and the handle's half.
 
+pub(crate) mod adopt;
 mod cell;
+pub(crate) mod cleanups;
+pub(crate) mod collector;
 pub(crate) mod create;
+mod drain;
 pub(crate) mod join;
 mod memory;
 mod orphan;
 mod poll;
-mod waker;
+pub(crate) mod waker;
 
 use crate::scheduler::shared::Shared;
 use crate::task::header::TaskRef;

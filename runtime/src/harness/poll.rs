@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::cell::{Cell, Stored};
-use super::memory;
-use super::waker;
+use super::collector::{self, collect};
+use super::{adopt, drain, memory, waker};
 use crate::scheduler::context;
 use crate::scheduler::report::{ExceptionContext, forget_payload};
-use crate::scheduler::worker::Worker;
+use crate::scheduler::worker::{Flags, Worker};
 use crate::task::error::{Panic, TaskError};
 use crate::task::header::TaskRef;
 use crate::task::state::{AfterPending, Complete, Outcome, Start, Unjoined, Waiting};
@@ -23,9 +23,12 @@ use crate::task::status::{TaskInfo, TaskStatus};
 /// the task's runtime, and its home if it is pinned.
 pub(super) unsafe fn run<S: Stored>(task: TaskRef) {
     let Some(worker) = context::current() else { unreachable!("tasks are polled by workers") };
-    if task.state().start() == Start::Cancel {
+    match task.state().start() {
+        Start::Poll => {}
+        Start::PollCleanup => worker.set_cleaning(),
         // SAFETY: OWNED is ours.
-        return unsafe { cancel::<S>(worker, task) };
+        Start::Cancel => return unsafe { cancel::<S>(worker, task) },
+        Start::Drain => return drain::resume(worker, task),
     }
     let waker = waker::borrowed(task);
     let mut cx = Context::from_waker(&waker);
@@ -34,15 +37,19 @@ pub(super) unsafe fn run<S: Stored>(task: TaskRef) {
         // which never moves.
         unsafe { Pin::new_unchecked(&mut *(*Cell::<S>::stage(task).as_ptr()).future) }.poll(&mut cx)
     }));
-    let yielded = worker.take_yielded();
     match polled {
-        Ok(Poll::Pending) if yielded => worker.push_back(task),
-        Ok(Poll::Pending) => match task.state().after_pending() {
-            AfterPending::Idle => {}
-            AfterPending::Reschedule => worker.push_back(task),
-            // SAFETY: OWNED is still ours.
-            AfterPending::Cancel => unsafe { cancel::<S>(worker, task) },
-        },
+        Ok(Poll::Pending) => {
+            let flags = worker.take_flags();
+            if !flags.are_quiet() && follow_flags(worker, task, flags) {
+                return;
+            }
+            match task.state().after_pending() {
+                AfterPending::Idle => {}
+                AfterPending::Reschedule => worker.push_back(task),
+                // SAFETY: OWNED is still ours.
+                AfterPending::Cancel => unsafe { cancel::<S>(worker, task) },
+            }
+        }
         Ok(Poll::Ready(value)) => {
             // SAFETY: OWNED is ours, and the future was polled to its end.
             unsafe { finish::<S>(worker, task, Ok(value), Outcome::Value) };
@@ -53,6 +60,17 @@ pub(super) unsafe fn run<S: Stored>(task: TaskRef) {
             unsafe { finish::<S>(worker, task, Err(error), Outcome::Panicked) };
         }
     }
+}
+
+/// What a pending poll left besides. True: the task has gone to the back of the queue.
+fn follow_flags(worker: &Worker, task: TaskRef, flags: Flags) -> bool {
+    if flags.keeping() {
+        adopt::outlive(worker, task, collector::take_kept());
+    }
+    if flags.yielded() {
+        worker.push_back(task);
+    }
+    flags.yielded()
 }
 
 /// Drops the future of a cancelled task, here on its worker.
@@ -72,11 +90,14 @@ unsafe fn finish<S: Stored>(worker: &Worker, task: TaskRef, output: Result<S::Ou
         guard(task, "a task's future panicked while it was dropped", drop_future);
         (*stage).output = output;
     }
+    if worker.take_flags().keeping() || task.has_side() {
+        return drain::end(worker, task, outcome);
+    }
     complete(worker, task, outcome);
 }
 
 /// Ends the task. Not generic: everything that depends on the future is behind the vtable.
-fn complete(worker: &Worker, task: TaskRef, outcome: Outcome) {
+pub(super) fn complete(worker: &Worker, task: TaskRef, outcome: Outcome) {
     match task.state().complete(outcome) {
         Complete::Done => worker.count_end(),
         Complete::Tell(waiting) => tell(worker, task, waiting),
@@ -108,7 +129,7 @@ fn tell(worker: &Worker, task: TaskRef, waiting: Waiting) {
     {
         let status = TaskStatus::of(task, None);
         for callback in side.take_callbacks() {
-            guard(task, "an on_done callback panicked", || callback(status));
+            guard_and_detach(task, "an on_done callback panicked", || callback(status));
         }
     }
     waker::release(task);
@@ -133,7 +154,16 @@ pub(super) unsafe fn drop_output(task: TaskRef, outcome: Outcome) {
         }
     }
     // SAFETY: the caller's promise.
-    guard(task, "a task's output panicked while it was dropped", || unsafe { (vtable.drop_output)(task) });
+    let drop_output = || unsafe { (vtable.drop_output)(task) };
+    guard_and_detach(task, "a task's output panicked while it was dropped", drop_output);
+}
+
+/// Calls foreign code when its task is past waiting for cleanup: what is handed over becomes a task.
+fn guard_and_detach(task: TaskRef, what: &str, f: impl FnOnce()) {
+    let left = collect(|| guard(task, what, f));
+    if !left.is_empty() {
+        adopt::leave(left);
+    }
 }
 
 /// Calls foreign code on a task's behalf; its panic is reported.

@@ -44,7 +44,12 @@ unsafe fn wake(data: *const ()) {
 
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: as in `clone`.
-    let task = unsafe { TaskRef::from_ptr(data) };
+    wake_task(unsafe { TaskRef::from_ptr(data) });
+}
+
+/// Wakes a task that the caller holds a reference to.
+#[inline]
+pub(crate) fn wake_task(task: TaskRef) {
     if task.state().wake_by_ref() {
         schedule(task);
     }

@@ -1,12 +1,15 @@
 //! Which worker this thread is.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ptr;
 
+use super::shared::Shared;
 use super::worker::Worker;
+use crate::shim::Arc;
 
 thread_local! {
     static CURRENT: Cell<*const Worker> = const { Cell::new(ptr::null()) };
+    static HOME: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
 }
 
 /// The worker that this thread is at present.
@@ -29,5 +32,23 @@ pub(crate) fn enter<R>(worker: &Worker, f: impl FnOnce() -> R) -> R {
         }
     }
     let _restore = Restore(CURRENT.with(|current| current.replace(worker)));
+    f()
+}
+
+/// The runtime that this thread works for without being its worker: it runs a blocking call, or waits for a future.
+pub(crate) fn home() -> Option<Arc<Shared>> {
+    HOME.try_with(|home| home.borrow().clone()).ok().flatten()
+}
+
+/// Makes a runtime this thread's home for the length of `f`.
+pub(crate) fn with_home<R>(shared: &Arc<Shared>, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Arc<Shared>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let before = self.0.take();
+            drop(HOME.with(|home| home.replace(before)));
+        }
+    }
+    let _restore = Restore(HOME.with(|home| home.replace(Some(shared.clone()))));
     f()
 }

@@ -1,7 +1,7 @@
 //! Errors that nobody awaits.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
 use crate::task::error::{Panic, panic_message};
@@ -15,19 +15,33 @@ pub struct ExceptionContext {
     pub message: String,
     /// What the panic said, if it was one.
     pub panic: Option<String>,
+    /// The error's own text, if it was one.
+    pub error: Option<String>,
     /// The task it happened in, if it was in one.
     pub task: Option<TaskInfo>,
+    /// The line that asked for what went wrong, where that is not the task's own.
+    pub location: Option<&'static Location<'static>>,
 }
 
 pub(crate) type ExceptionHandler = dyn Fn(&ExceptionContext) + Send + Sync;
 
 impl ExceptionContext {
     pub(crate) fn new(message: impl Into<String>) -> ExceptionContext {
-        ExceptionContext { message: message.into(), panic: None, task: None }
+        ExceptionContext { message: message.into(), panic: None, error: None, task: None, location: None }
     }
 
     pub(crate) fn with_panic(mut self, text: &str) -> ExceptionContext {
         self.panic = Some(text.to_owned());
+        self
+    }
+
+    pub(crate) fn with_error(mut self, text: impl Into<String>) -> ExceptionContext {
+        self.error = Some(text.into());
+        self
+    }
+
+    pub(crate) fn at(mut self, location: &'static Location<'static>) -> ExceptionContext {
+        self.location = Some(location);
         self
     }
 
@@ -40,6 +54,12 @@ impl ExceptionContext {
         let mut text = format!("raddle: {}", self.message);
         if let Some(panic) = &self.panic {
             text.push_str(&format!(": {panic}"));
+        }
+        if let Some(error) = &self.error {
+            text.push_str(&format!(": {error}"));
+        }
+        if let Some(location) = &self.location {
+            text.push_str(&format!("\n  from {location}"));
         }
         if let Some(task) = &self.task {
             text.push_str(&format!("\n  in {task:?}"));

@@ -11,9 +11,10 @@ use raddle_io::reactor::Reactor;
 
 use super::blocking::Pool;
 use super::config::Config;
+use super::ending::Ending;
 use super::idle::{Claimed, Idle};
 use super::injector::Injector;
-use super::phase::PhaseCell;
+use super::phase::{Phase, PhaseCell};
 use super::remote::{Counter, Remote};
 use super::report::{ExceptionContext, report};
 use super::resolve;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) numbers: CachePadded<Numbers>,
     /// How many workers are marked stuck at present; written by the watchdog.
     pub(crate) stuck: AtomicUsize,
+    pub(crate) ending: Ending,
     pub(crate) outside: Outside,
     pub(crate) threads: Threads,
     pub(crate) blocking: Arc<Pool>,
@@ -84,6 +86,7 @@ impl Shared {
             phase: CachePadded::new(PhaseCell::new()),
             numbers: CachePadded::new(Numbers::new()),
             stuck: AtomicUsize::new(0),
+            ending: Ending::default(),
             outside: Outside {
                 owned: Mutex::new(OutsideOwned {
                     arena: Some(Arena::new(outside.clone())),
@@ -218,6 +221,17 @@ impl Shared {
         if let Some(arena) = arena {
             arena.close();
         }
+    }
+
+    /// Whether a task that is created now is cancelled at birth.
+    #[inline]
+    pub(crate) fn refuses(&self, cleanup: bool) -> bool {
+        self.phase.get() >= Phase::Closing && (!cleanup || self.ending.is_grace_over())
+    }
+
+    /// Whether cleanup has had its time, by the runtime's clock: a virtual one may be ahead of the system's.
+    pub(crate) fn is_cleanup_overdue(&self) -> bool {
+        self.ending.deadline().is_some_and(|deadline| self.clock().now() >= deadline)
     }
 
     /// How many tasks have not ended. Exact once nothing can create any.

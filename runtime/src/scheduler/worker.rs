@@ -47,7 +47,7 @@ pub(crate) struct Worker {
     arena: RefCell<Option<Arena>>,
     dealer: Dealer,
     current: Cell<Option<TaskRef>>,
-    yielded: Cell<bool>,
+    flags: Cell<Flags>,
     /// Tasks pushed during the present poll.
     pushes: Cell<u32>,
     /// A running average, in nanoseconds.
@@ -68,6 +68,55 @@ pub(super) struct Measured {
     pub(super) turn_ns: u64,
 }
 
+/// What was noted during a poll.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Flags(u8);
+
+impl Flags {
+    const YIELDED: u8 = 1;
+    const KEEPING: u8 = 2;
+    const CLEANING: u8 = 4;
+
+    fn with(self, flag: u8) -> Flags {
+        Flags(self.0 | flag)
+    }
+
+    fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
+    }
+
+    /// Nothing that its end has to look at.
+    #[inline]
+    pub(crate) fn are_quiet(self) -> bool {
+        self.0 & !Flags::CLEANING == 0
+    }
+
+    /// The task goes to the back of the queue.
+    pub(crate) fn yielded(self) -> bool {
+        self.has(Flags::YIELDED)
+    }
+
+    /// The task dropped something that is to be awaited.
+    pub(crate) fn keeping(self) -> bool {
+        self.has(Flags::KEEPING)
+    }
+}
+
+/// Cleanup is being polled on this worker.
+pub(crate) struct Cleaning<'a> {
+    worker: &'a Worker,
+    before: bool,
+}
+
+impl Drop for Cleaning<'_> {
+    fn drop(&mut self) {
+        if !self.before {
+            let flags = self.worker.flags.get();
+            self.worker.flags.set(Flags(flags.0 & !Flags::CLEANING));
+        }
+    }
+}
+
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, seed: Seed, reactor: Arc<Reactor>) -> Worker {
         Worker {
@@ -81,7 +130,7 @@ impl Worker {
             arena: RefCell::new(Some(seed.arena)),
             dealer: Dealer::default(),
             current: Cell::new(None),
-            yielded: Cell::new(false),
+            flags: Cell::default(),
             pushes: Cell::new(0),
             mean_poll: Cell::new(1000),
             tick: Cell::new(0),
@@ -178,12 +227,36 @@ impl Worker {
     /// Notes that the current task wants to go to the back of the queue without being woken.
     #[inline]
     pub(crate) fn set_yielded(&self) {
-        self.yielded.set(true);
+        self.flags.set(self.flags.get().with(Flags::YIELDED));
     }
 
+    /// Notes that something which the current task dropped is to be awaited by it.
+    pub(crate) fn set_keeping(&self) {
+        self.flags.set(self.flags.get().with(Flags::KEEPING));
+    }
+
+    /// Notes that what is being polled is cleanup, until the poll ends.
+    pub(crate) fn set_cleaning(&self) {
+        self.flags.set(self.flags.get().with(Flags::CLEANING));
+    }
+
+    /// As [`Worker::set_cleaning`], until the guard is dropped.
+    pub(crate) fn mark_cleanup(&self) -> Cleaning<'_> {
+        let before = self.is_cleaning();
+        self.set_cleaning();
+        Cleaning { worker: self, before }
+    }
+
+    /// Whether what is being polled is cleanup.
     #[inline]
-    pub(crate) fn take_yielded(&self) -> bool {
-        self.yielded.replace(false)
+    pub(crate) fn is_cleaning(&self) -> bool {
+        self.flags.get().has(Flags::CLEANING)
+    }
+
+    /// What was noted during the poll that has just ended.
+    #[inline]
+    pub(crate) fn take_flags(&self) -> Flags {
+        self.flags.replace(Flags::default())
     }
 
     #[inline]

@@ -131,6 +131,13 @@ impl TaskRef {
         unsafe { side.as_ref() }
     }
 
+    /// Whether the task has a record of what few tasks need. A hint to all but the holder of OWNED, who made what it
+    /// asks for itself.
+    #[inline]
+    pub(crate) fn has_side(self) -> bool {
+        !self.header().side.load(Ordering::Relaxed).is_null()
+    }
+
     /// The task's record of what few tasks need, made on first use.
     pub(crate) fn side_or_make<'a>(self) -> &'a Side {
         if let Some(side) = self.side() {

@@ -1,22 +1,41 @@
-//! What few tasks need: a name of their own, callbacks at the end. Made on first use, freed with the task.
+//! What few tasks need: a name of their own, callbacks at the end, cleanup to wait for. Made on first use, freed with
+//! the task.
 //!
 //! Callbacks and completion meet like this. Registering: push under the lock, then set ON_DONE in the state word;
 //! complete already? then take the callback back out and run it elsewhere, unless the completer has taken it. The
 //! completer looks here if its completing transition found ON_DONE. Both sides write the one word, so at least one of
 //! them sees the other; the lock decides who takes the callback.
+//!
+//! Adopted tasks: `adopted` counts the tasks that this one must outlive. It goes up in a poll of this task, by the
+//! holder of OWNED; it goes down when such a task has ended, and then this one is woken. The feared interleaving, the
+//! last one ending between the drain's look at the count and its going idle, is that of any wake: the count goes
+//! down before the wake's read-modify-write of the state word, and the drain's look comes before its own.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use super::state::Outcome;
 use super::status::TaskStatus;
 use crate::shim::Mutex;
+use crate::shim::atomic::{AtomicUsize, Ordering};
 
 pub(crate) type Callback = Box<dyn FnOnce(TaskStatus) + Send>;
+
+/// What stands between a task's output and its completion.
+pub(crate) struct Drain {
+    pub(crate) outcome: Outcome,
+    pub(crate) rest: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
 
 /// The record.
 #[derive(Default)]
 pub(crate) struct Side {
     name: Mutex<Option<Arc<str>>>,
     on_done: Mutex<Vec<Callback>>,
+    adopted: AtomicUsize,
+    /// Touched by the holder of OWNED alone; the lock is for the compiler.
+    drain: Mutex<Option<Drain>>,
 }
 
 impl Side {
@@ -35,5 +54,30 @@ impl Side {
 
     pub(crate) fn take_callbacks(&self) -> Vec<Callback> {
         std::mem::take(&mut *self.on_done.lock())
+    }
+
+    /// One more task to outlive.
+    pub(crate) fn adopt(&self) {
+        // Relaxed: the caller's task looks itself, later in its own life.
+        self.adopted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One of them has ended. The caller wakes this side's task afterwards.
+    pub(crate) fn adopted_ended(&self) {
+        // Release: pairs with `has_adopted`; what the ended task did comes before this one's completion.
+        self.adopted.fetch_sub(1, Ordering::Release);
+    }
+
+    pub(crate) fn has_adopted(&self) -> bool {
+        // Acquire: pairs with `adopted_ended`.
+        self.adopted.load(Ordering::Acquire) > 0
+    }
+
+    pub(crate) fn put_drain(&self, drain: Drain) {
+        *self.drain.lock() = Some(drain);
+    }
+
+    pub(crate) fn take_drain(&self) -> Option<Drain> {
+        self.drain.lock().take()
     }
 }

@@ -25,6 +25,10 @@
 //! * JWAKER: the join-waker slot is filled and belongs to the completer (see `join.rs`).
 //! * ON_DONE: somebody waits for the end by callback; the completer keeps its reference and looks at the side record.
 //! * NOTIFIED: woken while OWNED; the poll that is under way, or about to be, must be followed by another look.
+//! * DRAINING: the output is written, and the cleanup that the task adopted is awaited before COMPLETE. Set by the
+//!   holder of OWNED; from then on polls go to the drain, and a CANCEL has nothing left to drop.
+//! * CLEANUP: the task is part of somebody's cleanup: the end of the runtime cancels it only when the grace is over.
+//! * STOP: somebody asked for a cooperative stop. Never taken back, and of no consequence to this word.
 //!
 //! The feared interleavings:
 //!
@@ -53,6 +57,9 @@ const PINNED: u64 = 1 << 7;
 const CANCELLED: u64 = 1 << 8;
 const PANICKED: u64 = 1 << 9;
 const ON_DONE: u64 = 1 << 10;
+const DRAINING: u64 = 1 << 11;
+const CLEANUP: u64 = 1 << 12;
+const STOP: u64 = 1 << 13;
 const ONE_REF: u64 = 1 << 16;
 
 /// The word of a joined task at birth, which the fire-and-forget path compares against.
@@ -81,8 +88,12 @@ impl Outcome {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Start {
     Poll,
+    /// Poll, and note for its length that this is cleanup.
+    PollCleanup,
     /// Drop the future, then complete with [`Outcome::Cancelled`].
     Cancel,
+    /// The future is gone: go on with the drain.
+    Drain,
 }
 
 /// What follows a poll that returned `Pending`.
@@ -170,6 +181,19 @@ pub(crate) enum Wake {
     Free,
 }
 
+/// What a task is born with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traits {
+    /// Runs on its home worker only.
+    pub(crate) pinned: bool,
+    /// Its future is dropped before it is ever polled.
+    pub(crate) cancelled: bool,
+    /// Part of somebody's cleanup.
+    pub(crate) cleanup: bool,
+    /// Asked to stop already, as its creator was.
+    pub(crate) stopping: bool,
+}
+
 /// A task's state word.
 #[derive(Debug)]
 pub(crate) struct State(AtomicU64);
@@ -202,6 +226,9 @@ impl Snapshot {
     pub(crate) fn is_pinned(self) -> bool {
         self.0 & PINNED != 0
     }
+    pub(crate) fn is_cleanup(self) -> bool {
+        self.0 & CLEANUP != 0
+    }
     /// The handle was polled and is waiting.
     pub(crate) fn has_join_waker(self) -> bool {
         self.0 & JWAKER != 0
@@ -210,15 +237,11 @@ impl Snapshot {
 
 impl State {
     /// The word of a task that is about to be pushed: owned by the queue, referred to by queue and handle.
-    pub(crate) fn born(pinned: bool, cancelled: bool) -> State {
-        let mut word = BIRTH;
-        if pinned {
-            word |= PINNED;
-        }
-        if cancelled {
-            word |= CANCEL;
-        }
-        State(AtomicU64::new(word))
+    pub(crate) fn born(traits: Traits) -> State {
+        let flag = |set: bool, bit: u64| if set { bit } else { 0 };
+        let Traits { pinned, cancelled, cleanup, stopping } = traits;
+        let more = flag(pinned, PINNED) | flag(cancelled, CANCEL) | flag(cleanup, CLEANUP) | flag(stopping, STOP);
+        State(AtomicU64::new(BIRTH | more))
     }
 
     /// The word of a task that never ran: complete and cancelled, referred to by its handle alone.
@@ -254,14 +277,40 @@ impl State {
         // Relaxed: not seeing a wake that came in while the task sat in the queue costs one spurious poll at most,
         // since `after_pending` sees it.
         let word = self.0.load(Ordering::Relaxed);
-        if word & (NOTIFIED | CANCEL) == 0 { Start::Poll } else { self.start_slow() }
+        if word & (NOTIFIED | CANCEL | DRAINING | CLEANUP) == 0 { Start::Poll } else { self.start_slow() }
     }
 
     #[cold]
     fn start_slow(&self) -> Start {
         // AcqRel: acquires what the waker or canceller wrote before its own read-modify-write.
         let word = self.0.fetch_and(!NOTIFIED, Ordering::AcqRel);
-        if word & CANCEL != 0 { Start::Cancel } else { Start::Poll }
+        if word & DRAINING != 0 {
+            Start::Drain
+        } else if word & CANCEL != 0 {
+            Start::Cancel
+        } else if word & CLEANUP != 0 {
+            Start::PollCleanup
+        } else {
+            Start::Poll
+        }
+    }
+
+    /// The output is written, and there is cleanup to await before the task is complete. By the holder of OWNED.
+    pub(crate) fn begin_drain(&self) {
+        // Relaxed: read by the holders of OWNED alone, who hand it over by the AcqRel transitions of this word.
+        self.0.fetch_or(DRAINING, Ordering::Relaxed);
+    }
+
+    /// Asks for a cooperative stop. True: for the first time.
+    pub(crate) fn stop(&self) -> bool {
+        // AcqRel: whoever sees STOP sees what was done before it was asked for; pairs with `is_stopping`.
+        self.0.fetch_or(STOP, Ordering::AcqRel) & STOP == 0
+    }
+
+    /// Whether a cooperative stop was asked for.
+    pub(crate) fn is_stopping(&self) -> bool {
+        // Acquire: pairs with `stop`.
+        self.0.load(Ordering::Acquire) & STOP != 0
     }
 
     /// After a poll that returned `Pending`, by the holder of OWNED.
@@ -270,7 +319,7 @@ impl State {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             debug_assert!(word & OWNED != 0 && word & COMPLETE == 0, "pending without owning: {word:#x}");
-            let (next, then) = if word & CANCEL != 0 {
+            let (next, then) = if word & (CANCEL | DRAINING) == CANCEL {
                 (word & !NOTIFIED, AfterPending::Cancel)
             } else if word & NOTIFIED != 0 {
                 (word & !NOTIFIED, AfterPending::Reschedule)
@@ -295,7 +344,7 @@ impl State {
             if word & JOIN == 0 {
                 return Complete::JoinGone;
             }
-            let done = (word & !(OWNED | LIVE | NOTIFIED)) | COMPLETE | outcome.bits();
+            let done = (word & !(OWNED | LIVE | NOTIFIED | DRAINING)) | COMPLETE | outcome.bits();
             let (next, then) = match Waiting::of(word) {
                 Some(waiting) => (done, Complete::Tell(waiting)),
                 None => (done - ONE_REF, Complete::Done),
@@ -315,7 +364,7 @@ impl State {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             debug_assert!(word & (OWNED | JOIN | COMPLETE) == OWNED, "unjoined completion of {word:#x}");
-            let done = (word & !(OWNED | LIVE | NOTIFIED)) | COMPLETE | outcome.bits();
+            let done = (word & !(OWNED | LIVE | NOTIFIED | DRAINING)) | COMPLETE | outcome.bits();
             let (next, then) = match Waiting::of(word) {
                 Some(waiting) => (done, Unjoined::Tell(waiting)),
                 None if word / ONE_REF == 1 => (done - ONE_REF, Unjoined::Free),

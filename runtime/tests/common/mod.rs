@@ -81,7 +81,14 @@ impl Reports {
         runner.on_exception(move |context| {
             let panic = context.panic.as_deref().unwrap_or("no panic");
             let task = context.task.as_ref().map_or("no task", |task| &task.name);
-            kept.lock().unwrap().push(format!("{} | {panic} | {task}", context.message));
+            let mut text = format!("{} | {panic} | {task}", context.message);
+            if let Some(error) = &context.error {
+                text.push_str(&format!(" | error {error}"));
+            }
+            if let Some(location) = context.location {
+                text.push_str(&format!(" | from {location}"));
+            }
+            kept.lock().unwrap().push(text);
         })
     }
 

@@ -1,0 +1,40 @@
+//! How much time the end of a runtime leaves to cleanup.
+
+use raddle_io::Instant;
+
+use crate::shim::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Set while a runtime ends; read by cleanup that is being awaited.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    /// In nanoseconds of the runtime's clock; 0 for none.
+    deadline: AtomicU64,
+    grace_over: AtomicBool,
+}
+
+impl Ending {
+    /// When the runtime's end stops waiting for cleanup.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        // Relaxed: a number that stands for itself; whoever set it wakes all whom it concerns.
+        match self.deadline.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Instant::from_nanos(nanos)),
+        }
+    }
+
+    pub(crate) fn set_deadline(&self, deadline: Instant) {
+        // Relaxed: as above.
+        self.deadline.store(deadline.as_nanos().max(1), Ordering::Relaxed);
+    }
+
+    /// Whether what still cleans up is to be cut.
+    pub(crate) fn is_grace_over(&self) -> bool {
+        // Relaxed: as above.
+        self.grace_over.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn end_grace(&self) {
+        // Relaxed: as above.
+        self.grace_over.store(true, Ordering::Relaxed);
+    }
+}
