@@ -65,6 +65,7 @@ impl Task {
             match self.state(State::start) {
                 Start::Poll => {}
                 Start::Cancel => return self.cancel(),
+                Start::PollCleanup | Start::Drain => unreachable!("no such task in these models"),
             }
             // SAFETY: loom watches.
             self.polls.with_mut(|polls| unsafe { *polls += 1 });
@@ -76,6 +77,22 @@ impl Task {
                 AfterPending::Reschedule => {}
                 AfterPending::Cancel => return self.cancel(),
             }
+        }
+    }
+
+    /// What a worker does with a task whose output is there and that must outlive another one.
+    fn drain(&self, adopted: &loom::sync::atomic::AtomicUsize) {
+        loop {
+            // The orderings are those of `task/side.rs`.
+            if adopted.load(std::sync::atomic::Ordering::Acquire) == 0 {
+                return self.complete(Outcome::Value);
+            }
+            match self.state(State::after_pending) {
+                AfterPending::Idle => return,
+                AfterPending::Reschedule => {}
+                AfterPending::Cancel => panic!("a drain has no future to drop"),
+            }
+            assert_eq!(self.state(State::start), Start::Drain);
         }
     }
 
@@ -200,6 +217,39 @@ fn cancel_against_complete() {
         if canceller.join().unwrap() == Cancel::AlreadyDone {
             assert_eq!(task.cancelled.load(Relaxed), 0, "cancelled after it had ended");
         }
+        assert!(task.drop_handle());
+        task.assert_freed();
+    });
+}
+
+/// A task waits for the end of one that it adopted, which comes, and is cancelled meanwhile: it ends once, with its
+/// value, and not before the adopted one.
+#[test]
+fn drain_against_adopted_end_and_cancel() {
+    check("drain_against_adopted_end_and_cancel", bounded(3), || {
+        let (task, adopted) = (Task::with_wakers(2), Arc::new(loom::sync::atomic::AtomicUsize::new(1)));
+        let (task2, adopted2) = (task.clone(), adopted.clone());
+        let ender = thread::spawn(move || {
+            adopted2.fetch_sub(1, std::sync::atomic::Ordering::Release);
+            if task2.state(State::wake_by_ref) {
+                assert_eq!(task2.state(State::start), Start::Drain);
+                task2.drain(&adopted2);
+            }
+            task2.release();
+        });
+        let (task3, adopted3) = (task.clone(), adopted.clone());
+        let canceller = thread::spawn(move || {
+            if task3.state(State::cancel) == Cancel::Schedule {
+                assert_eq!(task3.state(State::start), Start::Drain);
+                task3.drain(&adopted3);
+            }
+            task3.release();
+        });
+        task.state(State::begin_drain);
+        task.drain(&adopted);
+        ender.join().unwrap();
+        canceller.join().unwrap();
+        assert_eq!((task.completed.load(Relaxed), task.cancelled.load(Relaxed)), (1, 0));
         assert!(task.drop_handle());
         task.assert_freed();
     });
