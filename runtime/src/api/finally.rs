@@ -85,7 +85,7 @@ pin_project! {
 }
 
 /// A body's value, or its panic.
-type Ended<T> = Result<T, Box<dyn Any + Send>>;
+pub(super) type Ended<T> = Result<T, Box<dyn Any + Send>>;
 
 impl<B, C, F> Future for Finally<B, C, F>
 where

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
+use super::finally::{Ended, poll_caught};
 use crate::harness::adopt;
 use crate::harness::cleanups::Cleanups;
 use crate::harness::collector::collect;
@@ -46,6 +47,17 @@ impl<F: Future> Frame<F> {
         let mut this = self.project();
         let future = this.future.as_mut().as_pin_mut().expect("polled again after it was ready");
         let polled = future.poll(cx);
+        if polled.is_ready() {
+            this.future.set(None);
+        }
+        polled
+    }
+
+    /// As [`Frame::poll_future`]; a panic is a way to end.
+    pub(crate) fn poll_caught(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<F::Output>> {
+        let mut this = self.project();
+        let future = this.future.as_mut().as_pin_mut().expect("polled again after it was ready");
+        let polled = poll_caught(future, cx);
         if polled.is_ready() {
             this.future.set(None);
         }

@@ -7,6 +7,10 @@ pub(crate) mod finally;
 mod frame;
 #[allow(unsafe_code)]
 pub(crate) mod gather;
+pub(crate) mod group;
+pub(crate) mod group_child;
+pub(crate) mod group_error;
+pub(crate) mod group_start;
 pub(crate) mod handle;
 pub(crate) mod inspect;
 pub(crate) mod metrics;

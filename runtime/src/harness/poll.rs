@@ -40,8 +40,18 @@ pub(super) unsafe fn run<S: Stored>(task: TaskRef) {
     match polled {
         Ok(Poll::Pending) => {
             let flags = worker.take_flags();
-            if !flags.are_quiet() && follow_flags(worker, task, flags) {
-                return;
+            if flags.just_yielded() {
+                return worker.push_back(task);
+            }
+            if !flags.are_quiet() {
+                match follow_flags(worker, task, flags) {
+                    Follow::GoOn => {}
+                    Follow::Queued => return,
+                    // SAFETY: OWNED is ours; the future, which said that it has failed, is not polled again.
+                    Follow::Failed => {
+                        return unsafe { finish::<S>(worker, task, Err(TaskError::Failed), Outcome::Value) };
+                    }
+                }
             }
             match task.state().after_pending() {
                 AfterPending::Idle => {}
@@ -62,15 +72,32 @@ pub(super) unsafe fn run<S: Stored>(task: TaskRef) {
     }
 }
 
-/// What a pending poll left besides. True: the task has gone to the back of the queue.
-fn follow_flags(worker: &Worker, task: TaskRef, flags: Flags) -> bool {
+/// How a task goes on after a poll that noted something.
+enum Follow {
+    GoOn,
+    /// It is at the back of the queue.
+    Queued,
+    /// It has ended without a value.
+    Failed,
+}
+
+/// What a pending poll left besides.
+#[cold]
+fn follow_flags(worker: &Worker, task: TaskRef, flags: Flags) -> Follow {
+    if flags.failed() {
+        if flags.keeping() {
+            worker.set_keeping();
+        }
+        return Follow::Failed;
+    }
     if flags.keeping() {
         adopt::outlive(worker, task, collector::take_kept());
     }
-    if flags.yielded() {
-        worker.push_back(task);
+    if !flags.yielded() {
+        return Follow::GoOn;
     }
-    flags.yielded()
+    worker.push_back(task);
+    Follow::Queued
 }
 
 /// Drops the future of a cancelled task, here on its worker.

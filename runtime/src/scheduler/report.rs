@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;
 
-use crate::task::error::{Panic, panic_message};
+use crate::task::error::{Panic, TaskError, panic_message};
 use crate::task::status::TaskInfo;
 
 /// What went wrong where nobody could be told: asyncio's exception handler gets the same.
@@ -15,8 +15,10 @@ pub struct ExceptionContext {
     pub message: String,
     /// What the panic said, if it was one.
     pub panic: Option<String>,
-    /// The error's own text, if it was one.
+    /// The error's own text, if it was one; the name of its type where only that is known.
     pub error: Option<String>,
+    /// The error itself, for those who know its type.
+    pub value: Option<Box<dyn Any + Send>>,
     /// The task it happened in, if it was in one.
     pub task: Option<TaskInfo>,
     /// The line that asked for what went wrong, where that is not the task's own.
@@ -27,7 +29,7 @@ pub(crate) type ExceptionHandler = dyn Fn(&ExceptionContext) + Send + Sync;
 
 impl ExceptionContext {
     pub(crate) fn new(message: impl Into<String>) -> ExceptionContext {
-        ExceptionContext { message: message.into(), panic: None, error: None, task: None, location: None }
+        ExceptionContext { message: message.into(), panic: None, error: None, value: None, task: None, location: None }
     }
 
     pub(crate) fn with_panic(mut self, text: &str) -> ExceptionContext {
@@ -37,6 +39,13 @@ impl ExceptionContext {
 
     pub(crate) fn with_error(mut self, text: impl Into<String>) -> ExceptionContext {
         self.error = Some(text.into());
+        self
+    }
+
+    /// An error whose type is not known to print itself: some that do are tried.
+    pub(crate) fn with_value<E: Send + 'static>(mut self, error: E) -> ExceptionContext {
+        self.error = Some(describe(&error));
+        self.value = Some(Box::new(error));
         self
     }
 
@@ -65,6 +74,24 @@ impl ExceptionContext {
             text.push_str(&format!("\n  in {task:?}"));
         }
         eprintln!("{text}");
+    }
+}
+
+/// The text of an error of a common type, else the name of its type.
+fn describe<E: 'static>(error: &E) -> String {
+    let any: &dyn Any = error;
+    if let Some(error) = any.downcast_ref::<crate::BoxError>() {
+        error.to_string()
+    } else if let Some(error) = any.downcast_ref::<std::io::Error>() {
+        error.to_string()
+    } else if let Some(error) = any.downcast_ref::<TaskError>() {
+        error.to_string()
+    } else if let Some(error) = any.downcast_ref::<String>() {
+        error.clone()
+    } else if let Some(error) = any.downcast_ref::<&'static str>() {
+        (*error).to_owned()
+    } else {
+        format!("an error of type {}", std::any::type_name::<E>())
     }
 }
 

@@ -76,6 +76,7 @@ impl Flags {
     const YIELDED: u8 = 1;
     const KEEPING: u8 = 2;
     const CLEANING: u8 = 4;
+    const FAILED: u8 = 8;
 
     fn with(self, flag: u8) -> Flags {
         Flags(self.0 | flag)
@@ -91,9 +92,20 @@ impl Flags {
         self.0 & !Flags::CLEANING == 0
     }
 
+    /// The task goes to the back of the queue, and that is all.
+    #[inline]
+    pub(crate) fn just_yielded(self) -> bool {
+        self.0 & !Flags::CLEANING == Flags::YIELDED
+    }
+
     /// The task goes to the back of the queue.
     pub(crate) fn yielded(self) -> bool {
         self.has(Flags::YIELDED)
+    }
+
+    /// The task has ended, and its error went elsewhere.
+    pub(crate) fn failed(self) -> bool {
+        self.has(Flags::FAILED)
     }
 
     /// The task dropped something that is to be awaited.
@@ -238,6 +250,12 @@ impl Worker {
     /// Notes that what is being polled is cleanup, until the poll ends.
     pub(crate) fn set_cleaning(&self) {
         self.flags.set(self.flags.get().with(Flags::CLEANING));
+    }
+
+    /// Notes that the current task's own future, which returns `Pending` now, has failed, and that its error has gone
+    /// elsewhere: the task ends with [`TaskError::Failed`](crate::TaskError::Failed).
+    pub(crate) fn set_failed(&self) {
+        self.flags.set(self.flags.get().with(Flags::FAILED));
     }
 
     /// As [`Worker::set_cleaning`], until the guard is dropped.

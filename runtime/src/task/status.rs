@@ -94,6 +94,15 @@ impl TaskInfo {
     }
 }
 
+impl TaskInfo {
+    /// Stands for a thread that runs a future without a task.
+    pub(crate) fn of_no_task() -> TaskInfo {
+        let name = std::thread::current().name().unwrap_or("a thread").into();
+        let (id, status, spawned_at) = (TaskId(0), TaskStatus::Running, Location::caller());
+        TaskInfo { id, name, status, spawned_at, parent: None, future: "no task".into() }
+    }
+}
+
 impl fmt::Debug for TaskInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_task(f, self.status, &self.name, &self.future, self.spawned_at)
@@ -121,9 +130,12 @@ pub(crate) fn write_task(
 /// `my_crate::module::fetch_data::{{closure}}` is what the compiler calls the future of `fetch_data`.
 pub(crate) fn shorten(type_name: &str) -> String {
     let plain = type_name.replace("::{{closure}}", "");
-    let head_end = plain.find('<').unwrap_or(plain.len());
+    // A group's child goes by the name of what its creator gave.
+    let plain = plain.strip_prefix("raddle::api::group_child::GroupChild<").unwrap_or(&plain);
+    let head_end = plain.find(['<', ',']).unwrap_or(plain.len());
     let start = plain[..head_end].rfind("::").map_or(0, |at| at + 2);
-    plain[start..].to_owned()
+    let end = plain.find(", ").filter(|end| *end == head_end).unwrap_or(plain.len());
+    plain[start..end].to_owned()
 }
 
 #[cfg(test)]
@@ -135,5 +147,6 @@ mod tests {
         assert_eq!(shorten("app::net::fetch_data::{{closure}}"), "fetch_data");
         assert_eq!(shorten("app::main::{{closure}}::{{closure}}"), "main");
         assert_eq!(shorten("raddle_io::sleep::Sleep"), "Sleep");
+        assert_eq!(shorten("raddle::api::group_child::GroupChild<app::fetch::{{closure}}, app::Error>"), "fetch");
     }
 }

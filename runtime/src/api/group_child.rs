@@ -1,0 +1,88 @@
+//! A task of a group: its future, and what its end means for the group.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::finally::poll_caught;
+use super::group::TaskGroup;
+use super::group_error::Failure;
+use crate::scheduler::context;
+use crate::task::error::Panic;
+use crate::task::status::TaskInfo;
+
+/// What a task of a group may give: `()`, or a `Result` whose error goes to the group.
+pub trait GroupOutput<E> {
+    /// What the task's handle gives.
+    type Value;
+    /// The value, or the group's error.
+    fn into_result(self) -> Result<Self::Value, E>;
+}
+
+impl<E> GroupOutput<E> for () {
+    type Value = ();
+    fn into_result(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl<T, E> GroupOutput<E> for Result<T, E> {
+    type Value = T;
+    fn into_result(self) -> Result<T, E> {
+        self
+    }
+}
+
+pin_project! {
+    /// The future of a group's task. It is polled by the task's harness alone, to which it says that it failed.
+    pub(super) struct GroupChild<F, E> {
+        #[pin]
+        future: F,
+        group: TaskGroup<E>,
+        // False: the group took no more when this was made.
+        accepted: bool,
+    }
+}
+
+impl<F, E> GroupChild<F, E> {
+    pub(super) fn new(future: F, group: TaskGroup<E>, accepted: bool) -> GroupChild<F, E> {
+        GroupChild { future, group, accepted }
+    }
+}
+
+impl<F, E> Future for GroupChild<F, E>
+where
+    F: Future,
+    F::Output: GroupOutput<E>,
+    E: Send + 'static,
+{
+    type Output = <F::Output as GroupOutput<E>>::Value;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if !*this.accepted {
+            // Whoever created it cancels it; until that is seen, it does nothing.
+            return Poll::Pending;
+        }
+        let failure = match poll_caught(this.future, cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(output)) => match output.into_result() {
+                Ok(value) => return Poll::Ready(value),
+                Err(error) => Failure::Error { error, task: own_task() },
+            },
+            Poll::Ready(Err(payload)) => Failure::Panicked { panic: Panic::new(payload), task: own_task() },
+        };
+        this.group.fail(failure);
+        if let Some(worker) = context::current() {
+            worker.set_failed();
+        }
+        Poll::Pending
+    }
+}
+
+fn own_task() -> TaskInfo {
+    let task = context::current().and_then(|worker| worker.current_task());
+    task.map_or_else(TaskInfo::of_no_task, |task| TaskInfo::of(task, Some(task)))
+}
