@@ -3,10 +3,9 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
-use crate::shim::Mutex;
+use super::turns::Turns;
 
 /// Awaits several futures side by side, in this task, and gives all outputs in argument order.
 ///
@@ -81,37 +80,7 @@ impl<F: Future> Child<F> {
 pub struct GatherAll<F: Future> {
     children: Pin<Box<[Child<F>]>>,
     running: usize,
-    /// With many children, each has a waker of its own, so that a wake polls one and not all.
-    wakes: Option<Arc<Wakes>>,
-}
-
-/// Up to this many children are all polled at each wake.
-const FEW: usize = 16;
-
-struct Wakes {
-    state: Mutex<WakesState>,
-}
-
-struct WakesState {
-    woken: Vec<usize>,
-    parent: Option<Waker>,
-}
-
-struct ChildWaker {
-    index: usize,
-    wakes: Arc<Wakes>,
-}
-
-impl Wake for ChildWaker {
-    fn wake(self: Arc<ChildWaker>) {
-        let mut state = self.wakes.state.lock();
-        state.woken.push(self.index);
-        let parent = state.parent.take();
-        drop(state);
-        if let Some(parent) = parent {
-            parent.wake();
-        }
-    }
+    turns: Turns,
 }
 
 impl<I> Gather<OfIterable> for I
@@ -124,7 +93,7 @@ where
     fn gather(self) -> Self::Future {
         let children: Box<[_]> = self.into_iter().map(|item| Child::Running(item.into_future())).collect();
         let running = children.len();
-        GatherAll { children: children.into(), running, wakes: None }
+        GatherAll { children: children.into(), running, turns: Turns::default() }
     }
 }
 
@@ -133,50 +102,6 @@ impl<F: Future> GatherAll<F> {
         // SAFETY: an element of a pinned slice is pinned.
         unsafe { self.children.as_mut().map_unchecked_mut(|children| &mut children[index]) }
     }
-
-    fn is_running(&self, index: usize) -> bool {
-        matches!(self.children[index], Child::Running(_))
-    }
-
-    fn poll_few(&mut self, cx: &mut Context<'_>) {
-        for index in 0..self.children.len() {
-            if self.is_running(index) && self.child(index).poll(cx) {
-                self.running -= 1;
-            }
-        }
-    }
-
-    fn poll_many(&mut self, cx: &mut Context<'_>) {
-        let all = self.children.len();
-        let wakes = self.wakes.get_or_insert_with(|| {
-            Arc::new(Wakes { state: Mutex::new(WakesState { woken: (0..all).collect(), parent: None }) })
-        });
-        let wakes = wakes.clone();
-        let parent = cx.waker().clone();
-        let mut woken = {
-            let mut state = wakes.state.lock();
-            let old = state.parent.replace(parent);
-            let woken = std::mem::take(&mut state.woken);
-            drop(state);
-            drop(old);
-            woken
-        };
-        woken.sort_unstable();
-        woken.dedup();
-        for (place, &index) in woken.iter().enumerate() {
-            if !raddle_io::budget::has_remaining() {
-                // Each of the others would only say so, once per turn and child: they come first in the next turn.
-                wakes.state.lock().woken.extend_from_slice(&woken[place..]);
-                return cx.waker().wake_by_ref();
-            }
-            if self.is_running(index) {
-                let waker = Waker::from(Arc::new(ChildWaker { index, wakes: wakes.clone() }));
-                if self.child(index).poll(&mut Context::from_waker(&waker)) {
-                    self.running -= 1;
-                }
-            }
-        }
-    }
 }
 
 impl<F: Future> Future for GatherAll<F> {
@@ -184,11 +109,13 @@ impl<F: Future> Future for GatherAll<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<F::Output>> {
         let this = &mut *self;
-        if this.children.len() <= FEW {
-            this.poll_few(cx)
-        } else {
-            this.poll_many(cx)
-        }
+        let mut turns = std::mem::take(&mut this.turns);
+        turns.each(this.children.len(), cx, |index, cx| {
+            if matches!(this.children[index], Child::Running(_)) && this.child(index).poll(cx) {
+                this.running -= 1;
+            }
+        });
+        this.turns = turns;
         if this.running > 0 {
             return Poll::Pending;
         }

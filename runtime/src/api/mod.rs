@@ -1,7 +1,10 @@
 //! asyncio's face: what a user calls.
 
 mod block_on;
+mod bounds;
 pub(crate) mod callbacks;
+pub(crate) mod cancel_scope;
+pub(crate) mod deadline;
 pub(crate) mod defer;
 pub(crate) mod finally;
 mod frame;
@@ -16,12 +19,18 @@ pub(crate) mod inspect;
 pub(crate) mod metrics;
 pub(crate) mod protect;
 #[allow(unsafe_code)]
+pub(crate) mod race;
+#[allow(unsafe_code)]
 pub(crate) mod runner;
 mod shutdown;
 #[allow(unsafe_code)]
 pub(crate) mod spawn;
+pub(crate) mod stop;
 pub(crate) mod task;
 pub(crate) mod timeout;
 pub(crate) mod to_thread;
+#[allow(unsafe_code)]
+pub(crate) mod try_gather;
+mod turns;
 pub(crate) mod with;
 pub(crate) mod yield_now;

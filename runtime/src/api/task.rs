@@ -6,9 +6,13 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+use raddle_io::{Sleep, sleep};
 
 use super::block_on::block_on_thread;
 use super::callbacks;
+use super::stop::stop_tree;
 use crate::harness::join::{Counted, Join};
 use crate::harness::{create, runtime_of};
 use crate::scheduler::context;
@@ -54,6 +58,26 @@ impl<T> Task<T> {
     /// after. A task that is just being polled ends after that poll; if the poll gives the value, the value wins.
     pub fn cancel(&self) -> bool {
         create::cancel(self.task())
+    }
+
+    /// Asks the task, and the tasks that it has created and will create, to come to an end by themselves. False: it has
+    /// ended already.
+    ///
+    /// Nothing happens unless they look: see [`stop_requested`](crate::stop_requested),
+    /// [`is_stopping`](crate::is_stopping) and [`run_until_stopped`](crate::run_until_stopped).
+    pub fn stop(&self) -> bool {
+        stop_tree(self.task())
+    }
+
+    /// [`stop`](Task::stop), and [`cancel`](Task::cancel) if the task has not ended after `grace`.
+    ///
+    /// # Errors
+    /// As awaiting the task.
+    ///
+    /// # Cancel safety
+    /// Dropping it drops the handle, which cancels the task.
+    pub fn cancel_after_stop(self, grace: Duration) -> CancelAfterStop<T> {
+        CancelAfterStop { task: self, sleep: sleep(grace), stage: StopStage::Fresh }
     }
 
     /// Whether the task has ended, with a value or without.
@@ -188,6 +212,46 @@ impl fmt::Debug for Canceller {
         f.write_str("<Canceller of ")?;
         debug(f, self.0.task())?;
         f.write_str(">")
+    }
+}
+
+/// A task being asked to stop, then cancelled. Made by [`Task::cancel_after_stop`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct CancelAfterStop<T> {
+    task: Task<T>,
+    sleep: Sleep,
+    stage: StopStage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StopStage {
+    Fresh,
+    Stopping,
+    Cancelled,
+}
+
+impl<T> Future for CancelAfterStop<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.stage == StopStage::Fresh {
+            self.task.stop();
+            self.stage = StopStage::Stopping;
+        }
+        if let Poll::Ready(ended) = Pin::new(&mut self.task).poll(cx) {
+            return Poll::Ready(ended);
+        }
+        if self.stage == StopStage::Stopping && Pin::new(&mut self.sleep).poll(cx).is_ready() {
+            self.task.cancel();
+            self.stage = StopStage::Cancelled;
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> fmt::Debug for CancelAfterStop<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelAfterStop").field("task", &self.task).field("stage", &self.stage).finish()
     }
 }
 

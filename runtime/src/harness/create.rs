@@ -59,7 +59,7 @@ pub(crate) unsafe fn create_here<F: Future>(worker: &Worker, future: F, birth: B
 pub(crate) unsafe fn create_unqueued<F: Future>(worker: &Worker, future: F, birth: Birth) -> TaskRef {
     let (parent, stopping) = match worker.current_task() {
         Some(task) => (task.header().id.0, task.state().is_stopping()),
-        None => (0, false),
+        None => (0, worker.shared.ending.is_stopping()),
     };
     let cleanup = birth.cleanup || worker.is_cleaning();
     let state =
@@ -107,7 +107,12 @@ pub(crate) unsafe fn create_outside<F: Future>(shared: &Shared, future: F, birth
         return unsafe { stillborn(future, id, birth) };
     };
     let cleanup = birth.cleanup;
-    let state = State::born(Traits { cleanup, cancelled: shared.refuses(cleanup), ..Traits::default() });
+    let state = State::born(Traits {
+        pinned: false,
+        cancelled: shared.refuses(cleanup),
+        cleanup,
+        stopping: shared.ending.is_stopping(),
+    });
     let allocate = |class| arena.allocate(class, shared.id(), || shared.keep());
     // SAFETY: passed on.
     let task = unsafe { place(future, allocate, state, id, 0, birth) };

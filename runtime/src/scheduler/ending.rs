@@ -10,6 +10,7 @@ pub(crate) struct Ending {
     /// In nanoseconds of the runtime's clock; 0 for none.
     deadline: AtomicU64,
     grace_over: AtomicBool,
+    stopping: AtomicBool,
 }
 
 impl Ending {
@@ -25,6 +26,17 @@ impl Ending {
     pub(crate) fn set_deadline(&self, deadline: Instant) {
         // Relaxed: as above.
         self.deadline.store(deadline.as_nanos().max(1), Ordering::Relaxed);
+    }
+
+    /// Whether every task was asked to stop, also those that are yet to be created.
+    pub(crate) fn is_stopping(&self) -> bool {
+        // Acquire: pairs with `stop`.
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn stop(&self) {
+        // Release: pairs with `is_stopping`.
+        self.stopping.store(true, Ordering::Release);
     }
 
     /// Whether what still cleans up is to be cut.

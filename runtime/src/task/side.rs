@@ -14,6 +14,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Waker;
 
 use super::state::Outcome;
 use super::status::TaskStatus;
@@ -28,12 +29,20 @@ pub(crate) struct Drain {
     pub(crate) rest: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
+/// Those who wait until the task is asked to stop, by number.
+#[derive(Default)]
+struct StopWaiters {
+    wakers: Vec<(u64, Waker)>,
+    numbered: u64,
+}
+
 /// The record.
 #[derive(Default)]
 pub(crate) struct Side {
     name: Mutex<Option<Arc<str>>>,
     on_done: Mutex<Vec<Callback>>,
     adopted: AtomicUsize,
+    stop_waiters: Mutex<StopWaiters>,
     /// Touched by the holder of OWNED alone; the lock is for the compiler.
     drain: Mutex<Option<Drain>>,
 }
@@ -71,6 +80,36 @@ impl Side {
     pub(crate) fn has_adopted(&self) -> bool {
         // Acquire: pairs with `adopted_ended`.
         self.adopted.load(Ordering::Acquire) > 0
+    }
+
+    /// Leaves a waker, in place of the one that was left under that number. Returns its number. The caller looks at the
+    /// state word afterwards.
+    pub(crate) fn wait_for_stop(&self, known: Option<u64>, waker: Waker) -> u64 {
+        let mut waiters = self.stop_waiters.lock();
+        let place = known.and_then(|number| waiters.wakers.iter().position(|(other, _)| *other == number));
+        if let Some(place) = place {
+            let (number, before) = std::mem::replace(&mut waiters.wakers[place], (known.unwrap_or(0), waker));
+            drop(waiters);
+            drop(before);
+            return number;
+        }
+        waiters.numbered += 1;
+        let number = known.unwrap_or(waiters.numbered);
+        waiters.wakers.push((number, waker));
+        number
+    }
+
+    pub(crate) fn leave_stop(&self, number: u64) {
+        let mut waiters = self.stop_waiters.lock();
+        let place = waiters.wakers.iter().position(|(other, _)| *other == number);
+        let left = place.map(|place| waiters.wakers.swap_remove(place));
+        drop(waiters);
+        drop(left);
+    }
+
+    pub(crate) fn take_stop_waiters(&self) -> Vec<Waker> {
+        let taken = std::mem::take(&mut self.stop_waiters.lock().wakers);
+        taken.into_iter().map(|(_, waker)| waker).collect()
     }
 
     pub(crate) fn put_drain(&self, drain: Drain) {
