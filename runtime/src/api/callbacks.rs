@@ -33,7 +33,8 @@ fn handle_of(task: Task<()>) -> CallHandle {
     handle
 }
 
-/// Calls `f` in one of the runtime's next turns. A panic in `f` is reported through `on_exception`.
+/// Calls `f` in one of the runtime's next turns. A panic in `f` is reported through `on_exception`. `f` sees the
+/// context variables of the place that calls this, as do the callbacks of [`call_later`] and [`call_at`].
 ///
 /// # Panics
 /// Outside a runtime; threads outside use [`Handle::call_soon`](crate::Handle::call_soon).

@@ -4,6 +4,7 @@ mod block_on;
 mod bounds;
 pub(crate) mod callbacks;
 pub(crate) mod cancel_scope;
+pub(crate) mod context_var;
 pub(crate) mod deadline;
 pub(crate) mod defer;
 pub(crate) mod finally;
@@ -22,11 +23,13 @@ pub(crate) mod protect;
 pub(crate) mod race;
 #[allow(unsafe_code)]
 pub(crate) mod runner;
+pub(crate) mod scoped;
 mod shutdown;
 #[allow(unsafe_code)]
 pub(crate) mod spawn;
 pub(crate) mod stop;
 pub(crate) mod task;
+pub(crate) mod task_context;
 pub(crate) mod timeout;
 pub(crate) mod to_thread;
 #[allow(unsafe_code)]

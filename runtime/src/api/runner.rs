@@ -13,6 +13,7 @@ use raddle_io::Clock;
 use raddle_io::reactor::Reactor;
 
 use super::handle::Handle;
+use crate::harness::ambient;
 use crate::harness::create::create_main;
 use crate::harness::join::Join;
 use crate::scheduler::config::Config;
@@ -22,6 +23,7 @@ use crate::scheduler::report::ExceptionContext;
 use crate::scheduler::shared::Shared;
 use crate::scheduler::worker::Worker;
 use crate::task::error::TaskError;
+use crate::task::held_context::HeldContext;
 
 /// How long the end of one `run` waits for the other workers to come to rest: one may be in a long poll.
 const FREEZE_AT_MOST: Duration = Duration::from_millis(100);
@@ -54,7 +56,8 @@ pub fn run<F: IntoFuture>(main: F) -> F::Output {
 /// Builds a runtime and runs programs on it, one after another. asyncio's `Runner`.
 ///
 /// A builder until its first run. Between two runs everything is frozen: workers stand still, no timer fires, no
-/// event is looked at. Dropping it is asyncio's `close()`: what is left is cancelled.
+/// event is looked at. Dropping it is asyncio's `close()`: what is left is cancelled. All runs share one context, which
+/// begins as a copy of this thread's.
 ///
 /// # Examples
 /// ```
@@ -182,6 +185,7 @@ impl Runner {
             let (shared, seed) = Shared::new(self.config.clone());
             shared.set_reactor(0, reactor.clone());
             let worker = Box::new(Worker::new(shared.clone(), seed, reactor));
+            worker.main_context.replace(HeldContext::Own(ambient::copy()));
             self.runtime = Some(Runtime { shared, worker });
         }
         Ok(self.runtime.as_mut().expect("made above"))

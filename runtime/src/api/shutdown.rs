@@ -7,7 +7,7 @@ use crate::harness::create;
 use crate::harness::join::release_walked;
 use crate::harness::waker::wake_task;
 use crate::scheduler::phase::Phase;
-use crate::scheduler::report::ExceptionContext;
+use crate::scheduler::report::{ExceptionContext, catch, forget_payload};
 use crate::scheduler::shared::Shared;
 use crate::scheduler::worker::Worker;
 use crate::task::header::TaskRef;
@@ -49,7 +49,10 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
         let text = format!("worker {index} is stuck in a poll; its thread is left behind until that poll ends");
         shared.report(&ExceptionContext::new(text));
     }
-    worker.enter(|| worker.drain());
+    worker.enter(|| {
+        drop_main_context(shared, worker);
+        worker.drain();
+    });
     // 8. Sockets and timers learn that their home is gone; the task memory closes.
     worker.reactor.shut_down();
     worker.close_arena();
@@ -89,6 +92,17 @@ fn end_task(shared: &Shared, task: TaskRef) {
     } else {
         create::cancel(task);
     }
+}
+
+/// The context variables of main, which no other run will see.
+fn drop_main_context(shared: &Shared, worker: &Worker) {
+    worker.main_context.take().drop_each(|value| {
+        if let Err(panic) = catch(|| drop(value)) {
+            let text = "a context variable's value panicked while it was dropped";
+            shared.report(&ExceptionContext::new(text).with_panic(panic.message()));
+            forget_payload(panic.into_payload());
+        }
+    });
 }
 
 fn report_stuck_tasks(shared: &Shared) {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::task::{Task, debug};
+use super::task_context::TaskContext;
+use crate::harness::ambient;
 use crate::harness::create::{self, Birth};
 use crate::harness::join::Join;
 use crate::scheduler::context;
@@ -17,6 +19,7 @@ use crate::scheduler::shared::Shared;
 use crate::scheduler::worker::Worker;
 use crate::task::error::TaskError;
 use crate::task::header::TaskRef;
+use crate::task::held_context::HeldContext;
 use crate::task::id::TaskId;
 use crate::task::status::name_of;
 
@@ -107,7 +110,7 @@ fn worker_of<'a>(shared: &Shared) -> Option<&'a Worker> {
     context::current().filter(|worker| std::ptr::eq(Arc::as_ptr(&worker.shared), shared))
 }
 
-/// Creates a task with a name.
+/// Creates a task with a name, or in a context, of its own.
 ///
 /// # Examples
 /// ```
@@ -122,6 +125,7 @@ fn worker_of<'a>(shared: &Shared) -> Option<&'a Worker> {
 #[must_use = "a builder does nothing until `create`"]
 pub struct TaskBuilder {
     name: Option<Arc<str>>,
+    context: Option<TaskContext>,
 }
 
 impl TaskBuilder {
@@ -133,6 +137,13 @@ impl TaskBuilder {
     /// The task's name.
     pub fn name(mut self, name: &str) -> TaskBuilder {
         self.name = Some(name.into());
+        self
+    }
+
+    /// The context that the task runs in, instead of a copy of its creator's. It is used as it is: what the task
+    /// sets is seen by whoever else has it.
+    pub fn context(mut self, context: TaskContext) -> TaskBuilder {
+        self.context = Some(context);
         self
     }
 
@@ -176,6 +187,10 @@ impl TaskBuilder {
         let worker = context::current().unwrap_or_else(|| no_runtime("create"));
         // SAFETY: passed on.
         let task = unsafe { create::create_unqueued(worker, future, birth) };
+        match self.context {
+            Some(context) => ambient::begin_with(task, HeldContext::shared(context.0)),
+            None => create::hand_down(worker, task),
+        }
         if let Some(name) = self.name {
             // Before it is queued: nobody ever sees it under another name.
             task.side_or_make().set_name(name);
@@ -215,6 +230,11 @@ impl<T> LocalTask<T> {
     /// As [`Task::set_name`].
     pub fn set_name(&self, name: &str) {
         self.task.set_name(name);
+    }
+
+    /// As [`Task::context`].
+    pub fn context(&self) -> TaskContext {
+        self.task.context()
     }
 
     /// As [`Task::id`].

@@ -13,8 +13,9 @@ use raddle_io::{Sleep, sleep};
 use super::block_on::block_on_thread;
 use super::callbacks;
 use super::stop::stop_tree;
+use super::task_context::TaskContext;
 use crate::harness::join::{Counted, Join};
-use crate::harness::{create, runtime_of};
+use crate::harness::{ambient, create, runtime_of};
 use crate::scheduler::context;
 use crate::task::error::TaskError;
 use crate::task::header::TaskRef;
@@ -105,6 +106,12 @@ impl<T> Task<T> {
         self.task().header().id
     }
 
+    /// The context that the task runs in, itself and no copy. Empty once the task has ended, unless it was given one
+    /// by [`TaskBuilder::context`](crate::TaskBuilder::context), which whoever made it still has.
+    pub fn context(&self) -> TaskContext {
+        TaskContext(self.task().side_or_make().share_context())
+    }
+
     /// Where the task is in its life.
     pub fn status(&self) -> TaskStatus {
         TaskStatus::of(self.task(), create::current_task())
@@ -120,14 +127,16 @@ impl<T> Task<T> {
         self.0.detach();
     }
 
-    /// Calls `f` once the task has ended, on the worker that completes it, in order of registration.
+    /// Calls `f` once the task has ended, on the worker that completes it, in order of registration. It sees the
+    /// context variables of the place that registers it.
     ///
     /// On a task that has ended already, `f` is called soon, by the task's runtime, never here; if that runtime has
     /// ended too, `f` is dropped. A panic in `f` is reported through `on_exception`.
     pub fn on_done(&self, f: impl FnOnce(TaskStatus) + Send + 'static) {
         let task = self.task();
         let side = task.side_or_make();
-        side.push_callback(Box::new(f));
+        let context = ambient::for_child();
+        side.push_callback(Box::new(move |status| ambient::run_in(context, || f(status))));
         if task.state().announce_callback() {
             return;
         }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::spawn::NO_RUNTIME;
+use crate::harness::ambient;
 use crate::scheduler::context;
 use crate::scheduler::report::catch;
 use crate::sync::{Pending, promise};
@@ -14,7 +15,8 @@ use crate::task::error::TaskError;
 /// Calls `f` on a thread made for blocking, and gives its value.
 ///
 /// The call starts at once, or as soon as one of the runtime's blocking threads is free. Whoever awaits it may leave:
-/// the call goes on, and the end of the run waits for it, up to the grace period.
+/// the call goes on, and the end of the run waits for it, up to the grace period. It sees the context variables of the
+/// place that calls this.
 ///
 /// # Errors
 /// [`TaskError::Panicked`] when `f` panicked; [`TaskError::Cancelled`] when the runtime ended before it could run.
@@ -40,9 +42,10 @@ where
 {
     let Some(worker) = context::current() else { panic!("to_thread: {NO_RUNTIME}") };
     let (value, pending) = promise();
-    let shared = worker.shared.clone();
+    let (shared, context) = (worker.shared.clone(), ambient::for_child());
     let job = move || {
-        let _ = value.set(context::with_home(&shared, || catch(f)).map_err(TaskError::Panicked));
+        let called = context::with_home(&shared, || catch(|| ambient::run_in(context, f)));
+        let _ = value.set(called.map_err(TaskError::Panicked));
     };
     if let Err(error) = worker.shared.blocking.start(Box::new(job)) {
         panic!("to_thread: {error}");

@@ -4,6 +4,7 @@ use std::future::{Future, Pending, pending};
 use std::mem::ManuallyDrop;
 use std::panic::Location;
 
+use super::ambient;
 use super::cell::{Boxed, Cell, Inline, Stage, Stored, fits};
 use super::waker;
 use crate::scheduler::context;
@@ -47,11 +48,21 @@ impl Birth {
 pub(crate) unsafe fn create_here<F: Future>(worker: &Worker, future: F, birth: Birth) -> TaskRef {
     // SAFETY: passed on.
     let task = unsafe { create_unqueued(worker, future, birth) };
+    hand_down(worker, task);
     worker.push(task);
     task
 }
 
-/// As [`create_here`], not queued yet: the queue's right and reference are the caller's.
+/// Lets the task begin with its creator's context variables, if there are any.
+#[inline]
+pub(crate) fn hand_down(worker: &Worker, task: TaskRef) {
+    // A creator without a side record has none.
+    if worker.current_task().is_none_or(|creator| creator.side().is_some()) {
+        ambient::hand_down(task);
+    }
+}
+
+/// As [`create_here`], not queued yet and in an empty context: the queue's right and reference are the caller's.
 ///
 /// # Safety
 /// As [`create_here`].
@@ -88,6 +99,10 @@ pub(crate) unsafe fn create_main<F: Future>(
     let allocate = |class| worker.allocate(class);
     // SAFETY: passed on; main is pinned to this worker.
     let task = unsafe { place(main, allocate, state, worker.next_id(), 0, birth) };
+    let context = worker.main_context.take();
+    if !context.is_own_and_empty() {
+        ambient::begin_with(task, context);
+    }
     worker.count_birth();
     worker.push(task);
     task
@@ -119,6 +134,7 @@ pub(crate) unsafe fn create_outside<F: Future>(shared: &Shared, future: F, birth
     // Under the lock: a counter has one writer at a time.
     shared.outside.spawned.add_one();
     drop(owned);
+    ambient::hand_down(task);
     if !shared.threads.is_watched() {
         shared.start_watchdog();
     }

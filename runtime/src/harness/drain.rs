@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use super::cleanups::Cleanups;
 use super::collector;
-use super::poll::complete;
+use super::poll::{complete, end_context};
 use super::waker;
 use crate::scheduler::worker::Worker;
 use crate::task::header::TaskRef;
@@ -18,6 +18,7 @@ use crate::task::state::{AfterPending, Outcome};
 pub(super) fn end(worker: &Worker, task: TaskRef, outcome: Outcome) {
     let kept = collector::take_kept();
     if kept.is_empty() && !task.side().is_some_and(side::Side::has_adopted) {
+        end_context(worker, task);
         return complete(worker, task, outcome);
     }
     let rest = Box::pin(Rest { cleanups: Cleanups::of(kept), task });
@@ -38,6 +39,7 @@ fn go_on(worker: &Worker, task: TaskRef, mut drain: side::Drain) {
     let flags = worker.take_flags();
     if polled.is_ready() {
         drop(drain.rest);
+        end_context(worker, task);
         return complete(worker, task, drain.outcome);
     }
     task.side_or_make().put_drain(drain);

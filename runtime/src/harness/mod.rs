@@ -1,6 +1,7 @@
 //! What makes tasks run: birth, polls, wakers, and the handle's half.
 
 pub(crate) mod adopt;
+pub(crate) mod ambient;
 mod cell;
 pub(crate) mod cleanups;
 pub(crate) mod collector;

@@ -13,6 +13,7 @@ use crate::scheduler::report::{ExceptionContext, forget_payload};
 use crate::scheduler::worker::{Flags, Worker};
 use crate::task::error::{Panic, TaskError};
 use crate::task::header::TaskRef;
+use crate::task::held_context::HeldContext;
 use crate::task::state::{AfterPending, Complete, Outcome, Start, Unjoined, Waiting};
 use crate::task::status::{TaskInfo, TaskStatus};
 
@@ -142,6 +143,28 @@ pub(super) fn complete(worker: &Worker, task: TaskRef, outcome: Outcome) {
             }
         }
     }
+}
+
+/// Lets go of the values of the task's context variables, before anybody learns that it has ended. Main's are for the
+/// next main.
+#[cold]
+pub(super) fn end_context(worker: &Worker, task: TaskRef) {
+    let Some(side) = task.side() else { return };
+    let context = side.take_context();
+    if worker.main.get() == Some(task) {
+        worker.main_context.replace(context);
+    } else {
+        drop_context(task, context);
+    }
+}
+
+/// Drops each value on its own: one that panics keeps no other.
+pub(super) fn drop_context(task: TaskRef, context: HeldContext) {
+    if context.is_own_and_empty() {
+        return;
+    }
+    let what = "a context variable's value panicked while it was dropped";
+    context.drop_each(|value| guard_and_detach(task, what, || drop(value)));
 }
 
 /// Tells whoever waits for the end, on the reference that the completing transition left.

@@ -18,6 +18,7 @@ use crate::rng::Rng;
 use crate::shim::Arc;
 use crate::task::arena::{Arena, ArenaShared};
 use crate::task::header::TaskRef;
+use crate::task::held_context::HeldContext;
 use crate::task::id::{Dealer, TaskId};
 use crate::task::remote_free::FreeSlot;
 
@@ -58,6 +59,8 @@ pub(crate) struct Worker {
     pub(super) rng: Rng,
     /// The task whose completion ends the present `run`; worker 0 only.
     pub(crate) main: Cell<Option<TaskRef>>,
+    /// The context that the mains of all runs share, while none of them runs.
+    pub(crate) main_context: RefCell<HeldContext>,
 }
 
 /// When the clock was last read for the average poll, and at which tick; when the reactor last had its turn.
@@ -150,6 +153,7 @@ impl Worker {
             measured: Cell::default(),
             rng: Rng::seeded(seed.index as u64 + 1),
             main: Cell::new(None),
+            main_context: RefCell::default(),
             shared,
         }
     }

@@ -125,7 +125,7 @@ impl TaskRef {
     }
 
     pub(crate) fn side<'a>(self) -> Option<&'a Side> {
-        // Acquire: pairs with the exchange in `side_or_make`.
+        // Acquire: pairs with the exchange in `side_or_insert`.
         let side = self.header().side.load(Ordering::Acquire);
         // SAFETY: a side record, once set, stays until the slot is freed.
         unsafe { side.as_ref() }
@@ -140,10 +140,12 @@ impl TaskRef {
 
     /// The task's record of what few tasks need, made on first use.
     pub(crate) fn side_or_make<'a>(self) -> &'a Side {
-        if let Some(side) = self.side() {
-            return side;
-        }
-        let made = Box::into_raw(Box::new(Side::default()));
+        self.side().unwrap_or_else(|| self.side_or_insert(Side::default()))
+    }
+
+    /// The task's record: this one, unless somebody made one first.
+    pub(crate) fn side_or_insert<'a>(self, side: Side) -> &'a Side {
+        let made = Box::into_raw(Box::new(side));
         // Release publishes the record to `side`; Acquire takes the one that somebody else made first.
         match self.header().side.compare_exchange(ptr::null_mut(), made, Ordering::AcqRel, Ordering::Acquire) {
             // SAFETY: ours, and in place until the slot is freed.
@@ -158,16 +160,22 @@ impl TaskRef {
         }
     }
 
-    /// Turns a slot whose last reference is gone into a free one.
+    /// Takes the side record of a task whose last reference is gone.
+    ///
+    /// # Safety
+    /// As [`retire`](TaskRef::retire), which follows.
+    pub(crate) unsafe fn take_side(self) -> Option<Box<Side>> {
+        // Relaxed: nobody refers to the task any more, and the last one out acquired what they did.
+        let side = NonNull::new(self.header().side.swap(ptr::null_mut(), Ordering::Relaxed))?;
+        // SAFETY: made by `side_or_insert`, and nobody's but the caller's now.
+        Some(unsafe { Box::from_raw(side.as_ptr()) })
+    }
+
+    /// Turns a slot whose last reference is gone, and whose side record is taken, into a free one.
     ///
     /// # Safety
     /// The caller saw the state word say "free": complete, and no references.
     pub(crate) unsafe fn retire(self) -> NonNull<FreeSlot> {
-        let side = self.header().side.load(Ordering::Acquire);
-        if !side.is_null() {
-            // SAFETY: set once by `side_or_make`, and nobody refers to the task any more.
-            drop(unsafe { Box::from_raw(side) });
-        }
         self.state().clear();
         self.0.cast()
     }

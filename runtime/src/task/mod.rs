@@ -13,6 +13,7 @@ mod chunk;
 pub(crate) mod error;
 #[allow(unsafe_code)]
 pub(crate) mod header;
+pub(crate) mod held_context;
 pub(crate) mod id;
 #[allow(unsafe_code)]
 pub(crate) mod join;
@@ -22,3 +23,4 @@ pub(crate) mod side;
 pub(crate) mod size_class;
 pub(crate) mod state;
 pub(crate) mod status;
+pub(crate) mod variables;

@@ -1,5 +1,5 @@
-//! What few tasks need: a name of their own, callbacks at the end, cleanup to wait for. Made on first use, freed with
-//! the task.
+//! What few tasks need: a name of their own, a context, callbacks at the end, cleanup to wait for. Made on first use,
+//! freed with the task.
 //!
 //! Callbacks and completion meet like this. Registering: push under the lock, then set ON_DONE in the state word;
 //! complete already? then take the callback back out and run it elsewhere, unless the completer has taken it. The
@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Waker;
 
+use super::held_context::{HeldContext, SharedContext};
 use super::state::Outcome;
 use super::status::TaskStatus;
 use crate::shim::Mutex;
@@ -45,6 +46,7 @@ pub(crate) struct Side {
     stop_waiters: Mutex<StopWaiters>,
     /// Touched by the holder of OWNED alone; the lock is for the compiler.
     drain: Mutex<Option<Drain>>,
+    context: Mutex<HeldContext>,
 }
 
 impl Side {
@@ -55,6 +57,28 @@ impl Side {
     pub(crate) fn set_name(&self, name: Arc<str>) {
         let old = self.name.lock().replace(name);
         drop(old);
+    }
+
+    /// Calls `f` under the lock: it moves values about and drops none.
+    pub(crate) fn with_context<R>(&self, f: impl FnOnce(&mut HeldContext) -> R) -> R {
+        f(&mut self.context.lock())
+    }
+
+    pub(crate) fn with(context: HeldContext) -> Side {
+        Side { context: Mutex::new(context), ..Side::default() }
+    }
+
+    pub(crate) fn into_context(self) -> HeldContext {
+        self.context.into_inner()
+    }
+
+    /// Leaves an empty context behind.
+    pub(crate) fn take_context(&self) -> HeldContext {
+        std::mem::take(&mut *self.context.lock())
+    }
+
+    pub(crate) fn share_context(&self) -> Arc<SharedContext> {
+        self.context.lock().share()
     }
 
     pub(crate) fn push_callback(&self, callback: Callback) {
