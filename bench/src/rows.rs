@@ -13,6 +13,7 @@ pub(crate) enum Group {
     Sync,
     Timers,
     Lifecycle,
+    Context,
     Control,
     Stall,
     Memory,
@@ -26,6 +27,7 @@ impl Group {
             Group::Sync => "sync",
             Group::Timers => "timers",
             Group::Lifecycle => "lifecycle",
+            Group::Context => "context",
             Group::Control => "control",
             Group::Stall => "stall",
             Group::Memory => "memory",
@@ -56,6 +58,7 @@ pub(crate) struct Row {
 
 const NS: &[Metric] = &[Metric { suffix: "", unit: "ns" }];
 const MS: &[Metric] = &[Metric { suffix: "", unit: "ms" }];
+const CONTEXT: &[Metric] = &[Metric { suffix: " none", unit: "ns" }, Metric { suffix: " one", unit: "ns" }];
 const SLEEPS: &[Metric] = &[
     Metric { suffix: " cpu", unit: "ns" },
     Metric { suffix: " late p50", unit: "ms" },
@@ -102,6 +105,7 @@ pub(crate) fn all() -> Vec<Row> {
         row!("sleep_insert", Timers, NS, sleep::insert),
         row!("sleeps_100k", Timers, SLEEPS, sleep::many, at most 5),
         row!("startup", Lifecycle, NS, startup::and_stop),
+        row!("spawn_context", Context, CONTEXT, spawn::in_context),
         row!("coarse", Control, NS, coarse::spins),
         row!("blocked_parent_1", Stall, MS, stall::parent::<1>),
         row!("blocked_parent_2", Stall, MS, stall::parent::<2>),
@@ -129,7 +133,7 @@ mod tests {
         let rows = all();
         let mut groups: Vec<_> = rows.iter().map(|row| row.group.name()).collect();
         groups.dedup();
-        assert_eq!(groups, ["scheduler", "sync", "timers", "lifecycle", "control", "stall", "memory"]);
+        assert_eq!(groups, ["scheduler", "sync", "timers", "lifecycle", "context", "control", "stall", "memory"]);
         let mut names: Vec<_> = rows.iter().map(|row| row.name).collect();
         names.sort_unstable();
         names.dedup();

@@ -49,6 +49,13 @@ pub(crate) trait Engine: Sized + 'static {
     where
         F: Future<Output: Send> + Send + 'static;
 
+    /// Runs a future with a value that tasks spawned by [`spawn_heir`](Engine::spawn_heir) have, too.
+    fn with_value<F: Future + Send>(value: usize, future: F) -> impl Future<Output = F::Output> + Send;
+    fn value() -> usize;
+    fn spawn_heir<F>(task: F) -> Self::Task<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static;
+
     /// A handle by which a thread outside spawns.
     fn remote() -> Self::Remote;
     fn spawn_remote<F>(remote: &Self::Remote, task: F)

@@ -13,6 +13,8 @@ use raddle::{Handle, Mutex, Pending, Promise, Queue, Runner, Task, TcpStream};
 
 use super::Engine;
 
+raddle::context_var! { static VALUE: usize = 0; }
+
 /// A Runner kept between samples: its workers are parked while it is not running.
 pub(crate) struct Raddle {
     runner: Runner,
@@ -46,6 +48,19 @@ impl Engine for Raddle {
         F: Future<Output: Send> + Send + 'static,
     {
         Joined(raddle::create_task(task))
+    }
+    async fn with_value<F: Future + Send>(value: usize, future: F) -> F::Output {
+        VALUE.set(value);
+        future.await
+    }
+    fn value() -> usize {
+        VALUE.get()
+    }
+    fn spawn_heir<F>(task: F) -> Joined<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Self::spawn(task)
     }
     fn remote() -> Handle {
         Handle::current()

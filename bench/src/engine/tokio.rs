@@ -25,6 +25,11 @@ pub(crate) enum Flavor {
     CurrentThread,
 }
 
+tokio::task_local! {
+    /// Nothing inherits it: what is spawned is wrapped in a scope by hand.
+    static VALUE: usize;
+}
+
 /// A Runtime kept between samples: its workers sleep in the kernel while nothing is spawned.
 pub(crate) struct Tokio {
     runtime: Runtime,
@@ -67,6 +72,18 @@ impl Engine for Tokio {
         F: Future<Output: Send> + Send + 'static,
     {
         Joined(tokio::spawn(task))
+    }
+    fn with_value<F: Future + Send>(value: usize, future: F) -> impl Future<Output = F::Output> + Send {
+        VALUE.scope(value, future)
+    }
+    fn value() -> usize {
+        VALUE.get()
+    }
+    fn spawn_heir<F>(task: F) -> Joined<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Self::spawn(VALUE.scope(VALUE.get(), task))
     }
     fn remote() -> Handle {
         Handle::current()

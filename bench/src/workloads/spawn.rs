@@ -1,4 +1,5 @@
-//! Trivial tasks, spawned from a task, from the main future, from a thread outside, and one at a time.
+//! Trivial tasks, spawned from a task, from the main future, from a thread outside, one at a time, and with a value
+//! that they inherit.
 
 use std::sync::Arc;
 use std::thread;
@@ -65,4 +66,19 @@ pub(crate) fn join<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
         }
         Sample::time(start.elapsed(), sum)
     })
+}
+
+/// Spawns and awaits as [`join`], where no context variable is set, and then where one is and the task reads it.
+pub(crate) fn in_context<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+    let rounds = scale.of(100_000, 30_000);
+    let none = join(engine, scale);
+    let one = engine.in_task(E::with_value(1, async move {
+        let start = Instant::now();
+        let mut sum = 0;
+        for _ in 0..rounds {
+            sum += E::spawn_heir(async { E::value() }).await;
+        }
+        Sample::time(start.elapsed(), sum)
+    }));
+    Sample { values: [none.values, one.values].concat(), operations: none.operations + one.operations }
 }
