@@ -28,6 +28,7 @@ pub(crate) use raddle_io::shim;
 mod api;
 #[allow(unsafe_code)]
 mod harness;
+pub mod porting;
 mod rng;
 mod scheduler;
 pub mod sync;
