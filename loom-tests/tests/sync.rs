@@ -8,7 +8,7 @@ use loom::cell::UnsafeCell;
 use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
-use raddle_loom_tests::sync::{Event, Mutex, Queue, promise};
+use raddle_loom_tests::sync::{Event, Mutex, Queue, Semaphore, promise};
 use raddle_loom_tests::{bounded, check, unbounded};
 
 /// Polls once, and gives the future up if it is not ready.
@@ -204,5 +204,59 @@ fn queue_shutdown_against_get() {
         assert!(block_on(queue.get()).is_ok());
         assert!(block_on(queue.get()).is_err());
         putter.join().unwrap();
+    });
+}
+
+/// Two tasks share one permit: one after the other, and the second sees what the first wrote.
+#[test]
+fn semaphore_two_holders() {
+    check("semaphore_two_holders", unbounded(), || {
+        let house = Arc::new((Semaphore::new(1), UnsafeCell::new(0)));
+        let enter = |house: &(Semaphore, UnsafeCell<i32>)| {
+            let _permit = block_on(house.0.acquire());
+            // SAFETY: loom watches.
+            house.1.with_mut(|written| unsafe { *written += 1 });
+        };
+        let house2 = house.clone();
+        let other = thread::spawn(move || enter(&house2));
+        enter(&house);
+        other.join().unwrap();
+        assert_eq!(house.0.available_permits(), 1);
+        // SAFETY: loom watches.
+        house.1.with(|written| unsafe { assert_eq!(*written, 2) });
+    });
+}
+
+/// A waiter gives up while the permit comes back, and another waits behind it: the permit gets to that one.
+#[test]
+fn semaphore_cancel_against_release() {
+    check("semaphore_cancel_against_release", bounded(3), || {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.try_acquire().unwrap();
+        let (semaphore2, semaphore3) = (semaphore.clone(), semaphore.clone());
+        let quitter = thread::spawn(move || poll_once(semaphore2.acquire()).map(drop));
+        let waiter = thread::spawn(move || drop(block_on(semaphore3.acquire())));
+        drop(permit);
+        quitter.join().unwrap();
+        waiter.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+/// A demand that is too large is given up while a permit comes in: the small one behind it goes.
+#[test]
+fn semaphore_large_demand_cancelled_against_release() {
+    check("semaphore_large_demand_cancelled_against_release", unbounded(), || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut large = Box::pin(semaphore.acquire_many(2));
+        let mut small = Box::pin(semaphore.acquire());
+        assert!(large.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(small.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let semaphore2 = semaphore.clone();
+        let giver = thread::spawn(move || semaphore2.add_permits(1));
+        drop(large);
+        drop(block_on(small));
+        giver.join().unwrap();
+        assert!(!semaphore.is_locked());
     });
 }

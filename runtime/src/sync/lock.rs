@@ -223,7 +223,7 @@ impl LockWait {
             lock.state.store(LOCKED, Ordering::Relaxed);
             return Poll::Ready(());
         }
-        self.key = Some(waiters.push(waker));
+        self.key = Some(waiters.push(waker, ()));
         Poll::Pending
     }
 

@@ -6,23 +6,28 @@
 //! reactor: a [`Waker`](std::task::Waker) is all that these files have heard of, so the loom models run over them as
 //! they are.
 //!
-//! `waiters` is the one queue of waiting futures; `lock`, `event` and `queue_state` keep theirs under a short lock of
+//! `waiters` is the one queue of waiting futures; `lock`, `permits`, `event` and `queue_state` keep theirs under a short lock of
 //! their own, and no foreign code (a waker, a value's `Drop`) runs under it. `mutex` and `promise` hold values in cells
 //! and are the only files here with unsafe code.
 
+mod bounded_semaphore;
 mod coop;
 mod event;
 mod lock;
 mod mutex;
 mod ordered_queues;
+mod permits;
 mod promise;
 mod queue;
 mod queue_error;
 mod queue_futures;
 mod queue_job;
 mod queue_state;
+mod semaphore;
+mod semaphore_owned;
 mod waiters;
 
+pub use bounded_semaphore::{BoundedPermit, BoundedSemaphore, BoundedSemaphoreAcquire};
 pub use event::{Event, EventWait};
 pub use lock::{Lock, LockAcquire, LockGuard};
 pub use mutex::{Mutex, MutexGuard, MutexLock};
@@ -35,3 +40,6 @@ pub use queue_error::{PutError, QueueShutDown, TryGetError, TryPutError};
 pub use queue_futures::{Get, Join, Put};
 pub use queue_job::{GetJob, Job};
 pub use queue_state::Store;
+pub use semaphore::{Permit, Semaphore, SemaphoreAcquire};
+#[cfg(not(raddle_loom))]
+pub use semaphore_owned::{OwnedPermit, SemaphoreAcquireOwned};

@@ -19,6 +19,11 @@
 //! their wakers are taken out afterwards, a batch at a time, by [`wake_released`]. (5) A released waiter takes nothing
 //! with it and leaves its entry to that function. (6) A waiter that gives up leaves from the middle in O(1).
 //!
+//! Who is released moves to a second list at once, so that [`grant_first`](Waiters::grant_first) never hands a turn to
+//! somebody who goes anyway (a turn that another one then waits for in vain), and `len` counts who really waits.
+//!
+//! An entry may carry a **note** of type `W`: how much its waiter asks for, or what it was given with its turn.
+//!
 //! Entries live in a slab (`Vec` plus links by index), so a wait allocates nothing once the slab has grown, and
 //! nothing here is unsafe. A ticket is never dealt twice, so a key can be told from the next tenant of its entry.
 //! When the last waiter has left a slab that a crowd made large, the memory is given back.
@@ -74,10 +79,12 @@ pub(super) enum Left {
     Released,
 }
 
-/// `ticket` 0: vacant, `next` links the vacant ones. With a waker: waiting, in the list. Without: granted, in no list.
+/// `ticket` 0: vacant, `next` links the vacant ones. With a waker: in the list of those who wait, or of those who were
+/// released. Without: granted, in no list.
 #[derive(Debug)]
-struct Entry {
+struct Entry<W> {
     waker: Option<Waker>,
+    note: W,
     ticket: u64,
     previous: u32,
     next: u32,
@@ -85,10 +92,13 @@ struct Entry {
 
 /// The FIFO.
 #[derive(Debug)]
-pub(super) struct Waiters {
-    entries: Vec<Entry>,
+pub(super) struct Waiters<W = ()> {
+    entries: Vec<Entry<W>>,
     first: u32,
     last: u32,
+    /// Those who were released and whose wakers have not been taken out yet, linked by `next` alone.
+    released_first: u32,
+    released_last: u32,
     vacant: u32,
     waiting: u32,
     granted: u32,
@@ -96,13 +106,15 @@ pub(super) struct Waiters {
     released_below: u64,
 }
 
-impl Waiters {
+impl<W> Waiters<W> {
     /// Nobody waits.
-    pub(super) const fn new() -> Waiters {
+    pub(super) const fn new() -> Waiters<W> {
         Waiters {
             entries: Vec::new(),
             first: NONE,
             last: NONE,
+            released_first: NONE,
+            released_last: NONE,
             vacant: NONE,
             waiting: 0,
             granted: 0,
@@ -142,7 +154,10 @@ impl Waiters {
     /// Queues up, or renews the waker of a waiter. `false`: this needs a clone of `waker` in `fresh`; unlock, clone,
     /// come again. What is in `fresh` afterwards is to be dropped after the lock.
     #[must_use]
-    pub(super) fn wait(&mut self, key: &mut Option<Key>, waker: &Waker, fresh: &mut Option<Waker>) -> bool {
+    pub(super) fn wait(&mut self, key: &mut Option<Key>, waker: &Waker, fresh: &mut Option<Waker>) -> bool
+    where
+        W: Default,
+    {
         let entry = key.map(|place| &mut self.entries[place.index as usize].waker);
         if let Some(Some(current)) = &entry
             && current.will_wake(waker)
@@ -152,16 +167,16 @@ impl Waiters {
         let Some(clone) = fresh.take() else { return false };
         match entry {
             Some(current) => *fresh = current.replace(clone),
-            None => *key = Some(self.push(clone)),
+            None => *key = Some(self.push(clone, W::default())),
         }
         true
     }
 
     /// Queues up behind everybody.
-    pub(super) fn push(&mut self, waker: Waker) -> Key {
+    pub(super) fn push(&mut self, waker: Waker, note: W) -> Key {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.checked_add(1).expect("2^64 waits on one primitive");
-        let entry = Entry { waker: Some(waker), ticket: ticket.get(), previous: self.last, next: NONE };
+        let entry = Entry { waker: Some(waker), note, ticket: ticket.get(), previous: self.last, next: NONE };
         let index = match self.vacant {
             NONE => {
                 let index = u32::try_from(self.entries.len()).ok().filter(|index| *index != NONE);
@@ -194,11 +209,28 @@ impl Waiters {
         waker
     }
 
+    /// The note of the first who waits.
+    pub(super) fn first_note(&mut self) -> Option<&mut W> {
+        match self.first {
+            NONE => None,
+            first => Some(&mut self.entries[first as usize].note),
+        }
+    }
+
     /// Lets everybody go who waits at this moment. `true`: the caller calls [`wake_released`] after the lock.
     #[must_use]
     pub(super) fn release(&mut self) -> bool {
         self.released_below = self.next_ticket.get();
-        self.first != NONE
+        if self.first == NONE {
+            return false;
+        }
+        match self.released_last {
+            NONE => self.released_first = self.first,
+            last => self.entries[last as usize].next = self.first,
+        }
+        self.released_last = self.last;
+        (self.first, self.last, self.waiting) = (NONE, NONE, 0);
+        true
     }
 
     /// A waiter gives up, or is done with a turn it never looked at.
@@ -256,7 +288,8 @@ impl Waiters {
         entry.ticket = 0;
         entry.next = self.vacant;
         self.vacant = index;
-        if self.waiting + self.granted == 0 && self.entries.capacity() > KEEP_ENTRIES {
+        let is_empty = self.waiting + self.granted == 0 && self.released_first == NONE;
+        if is_empty && self.entries.capacity() > KEEP_ENTRIES {
             self.entries = Vec::new();
             self.vacant = NONE;
         }
@@ -264,24 +297,34 @@ impl Waiters {
 
     /// Moves wakers of released waiters into the batch until it is full. Are there more?
     fn take_released(&mut self, batch: &mut WakeBatch) -> bool {
-        let is_released = |waiters: &Waiters| {
-            waiters.first != NONE && waiters.entries[waiters.first as usize].ticket < waiters.released_below
-        };
-        while batch.len < BATCH && is_released(self) {
-            let index = self.first;
-            batch.push(self.unlink(index));
+        while self.released_first != NONE && !batch.is_full() {
+            let index = self.released_first;
+            let entry = &mut self.entries[index as usize];
+            batch.push(entry.waker.take());
+            self.released_first = entry.next;
+            if entry.next == NONE {
+                self.released_last = NONE;
+            }
             self.vacate(index);
         }
-        is_released(self)
+        self.released_first != NONE
     }
 }
 
-/// Wakes everybody whom [`Waiters::release`] let go, outside the lock, a batch at a time. A waker that panics does not
-/// keep the others from being woken: its panic goes on when all of them have been.
-pub(super) fn wake_released<S>(shared: &Mutex<S>, waiters: impl Fn(&mut S) -> &mut Waiters) {
-    let mut batch = WakeBatch { wakers: [const { None }; BATCH], len: 0, panic: None };
+/// Wakes everybody whom [`Waiters::release`] let go, outside the lock.
+pub(super) fn wake_released<S, W>(shared: &Mutex<S>, waiters: impl Fn(&mut S) -> &mut Waiters<W>) {
+    wake_in_batches(shared, WakeBatch::new(), |state, batch| waiters(state).take_released(batch));
+}
+
+/// Fills the batch under the lock and wakes it outside, until `fill` says that there is no more. A waker that panics
+/// does not keep the others from being woken: its panic goes on when all of them have been.
+pub(super) fn wake_in_batches<S>(
+    shared: &Mutex<S>,
+    mut batch: WakeBatch,
+    mut fill: impl FnMut(&mut S, &mut WakeBatch) -> bool,
+) {
     loop {
-        let more = waiters(&mut shared.lock()).take_released(&mut batch);
+        let more = fill(&mut shared.lock(), &mut batch);
         batch.wake();
         if !more {
             break;
@@ -293,14 +336,22 @@ pub(super) fn wake_released<S>(shared: &Mutex<S>, waiters: impl Fn(&mut S) -> &m
 }
 
 /// Wakers on their way out, and the first panic of one of them.
-struct WakeBatch {
+pub(super) struct WakeBatch {
     wakers: [Option<Waker>; BATCH],
     len: usize,
     panic: Option<Box<dyn Any + Send>>,
 }
 
 impl WakeBatch {
-    fn push(&mut self, waker: Option<Waker>) {
+    pub(super) const fn new() -> WakeBatch {
+        WakeBatch { wakers: [const { None }; BATCH], len: 0, panic: None }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.len == BATCH
+    }
+
+    pub(super) fn push(&mut self, waker: Option<Waker>) {
         self.wakers[self.len] = waker;
         self.len += 1;
     }
@@ -321,9 +372,9 @@ mod tests {
 
     #[test]
     fn memory_is_given_back_after_a_crowd() {
-        let mut waiters = Waiters::new();
+        let mut waiters = Waiters::<()>::new();
         for round in 0..3 {
-            let keys: Vec<_> = (0..1000).map(|_| waiters.push(Waker::noop().clone())).collect();
+            let keys: Vec<_> = (0..1000).map(|_| waiters.push(Waker::noop().clone(), ())).collect();
             for _ in 0..500 {
                 assert!(waiters.grant_first().is_some());
             }
@@ -337,15 +388,35 @@ mod tests {
 
     #[test]
     fn a_key_is_not_taken_for_the_next_tenant_of_its_entry() {
-        let mut waiters = Waiters::new();
-        let mut old = Some(waiters.push(Waker::noop().clone()));
+        let mut waiters = Waiters::<()>::new();
+        let mut old = Some(waiters.push(Waker::noop().clone(), ()));
         assert!(waiters.release());
         let shared = Mutex::new(waiters);
         wake_released(&shared, |waiters| waiters);
         let mut waiters = shared.into_inner();
-        let new = waiters.push(Waker::noop().clone());
+        let new = waiters.push(Waker::noop().clone(), ());
         assert_eq!(old.map(|key| key.index), Some(new.index));
         assert_eq!(waiters.turn(&mut old), Turn::Released);
         assert_eq!(waiters.turn(&mut Some(new)), Turn::Waiting);
+    }
+
+    #[test]
+    fn a_turn_is_not_handed_to_who_was_released_and_not_woken_yet() {
+        let mut waiters = Waiters::<()>::new();
+        let mut early: Vec<_> = (0..100).map(|_| Some(waiters.push(Waker::noop().clone(), ()))).collect();
+        assert!(waiters.release());
+        assert_eq!(waiters.len(), 0);
+        let mut late = Some(waiters.push(Waker::noop().clone(), ()));
+        assert!(waiters.grant_first().is_some());
+        assert_eq!(waiters.turn(&mut late), Turn::Granted);
+        let mut later = Some(waiters.push(Waker::noop().clone(), ()));
+        assert!(waiters.release(), "a second crowd joins the first one, whose wakers are still to come");
+        let shared = Mutex::new(waiters);
+        wake_released(&shared, |waiters| waiters);
+        let mut waiters = shared.into_inner();
+        for key in early.iter_mut().chain([&mut later]) {
+            assert_eq!(waiters.turn(key), Turn::Released);
+        }
+        assert_eq!(waiters.entries.capacity(), 0, "nobody has an entry left");
     }
 }
