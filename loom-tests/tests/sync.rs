@@ -8,7 +8,7 @@ use loom::cell::UnsafeCell;
 use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
-use raddle_loom_tests::sync::{Event, Mutex, Queue, Semaphore, promise};
+use raddle_loom_tests::sync::{Event, Mutex, Queue, RwLock, Semaphore, promise};
 use raddle_loom_tests::{bounded, check, unbounded};
 
 /// Polls once, and gives the future up if it is not ready.
@@ -258,5 +258,46 @@ fn semaphore_large_demand_cancelled_against_release() {
         drop(block_on(small));
         giver.join().unwrap();
         assert!(!semaphore.is_locked());
+    });
+}
+
+/// Two tasks read a value and one writes it: the writer is alone.
+#[test]
+fn rwlock_readers_against_writer() {
+    check("rwlock_readers_against_writer", bounded(2), || {
+        let lock = Arc::new(RwLock::new(UnsafeCell::new(0)));
+        let readers = [0, 1].map(|_| {
+            let lock = lock.clone();
+            thread::spawn(move || {
+                let guard = block_on(lock.read());
+                // SAFETY: loom watches.
+                guard.with(|written| unsafe { *written })
+            })
+        });
+        let guard = block_on(lock.write());
+        // SAFETY: loom watches.
+        guard.with_mut(|written| unsafe { *written = 7 });
+        drop(guard);
+        for reader in readers {
+            assert!([0, 7].contains(&reader.join().unwrap()));
+        }
+        assert!(lock.try_write().is_some());
+    });
+}
+
+/// A writer that waits for a reader gives up while a second reader comes: that one goes beside the first.
+#[test]
+fn rwlock_cancelled_writer_against_reader() {
+    check("rwlock_cancelled_writer_against_reader", unbounded(), || {
+        let lock = Arc::new(RwLock::new(()));
+        let guard = lock.try_read();
+        let mut writer = Box::pin(lock.write());
+        assert!(writer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let lock2 = lock.clone();
+        let reader = thread::spawn(move || drop(block_on(lock2.read())));
+        drop(writer);
+        reader.join().unwrap();
+        drop(guard);
+        assert!(lock.try_write().is_some());
     });
 }

@@ -7,8 +7,8 @@
 //! they are.
 //!
 //! `waiters` is the one queue of waiting futures; `lock`, `permits`, `event` and `queue_state` keep theirs under a short lock of
-//! their own, and no foreign code (a waker, a value's `Drop`) runs under it. `mutex` and `promise` hold values in cells
-//! and are the only files here with unsafe code.
+//! their own, and no foreign code (a waker, a value's `Drop`) runs under it. `mutex`, `rwlock` and `promise` hold
+//! values in cells and are the only files here with unsafe code.
 
 mod bounded_semaphore;
 mod coop;
@@ -23,6 +23,7 @@ mod queue_error;
 mod queue_futures;
 mod queue_job;
 mod queue_state;
+mod rwlock;
 mod semaphore;
 mod semaphore_owned;
 mod waiters;
@@ -40,6 +41,7 @@ pub use queue_error::{PutError, QueueShutDown, TryGetError, TryPutError};
 pub use queue_futures::{Get, Join, Put};
 pub use queue_job::{GetJob, Job};
 pub use queue_state::Store;
+pub use rwlock::{RwLock, RwLockRead, RwLockReadGuard, RwLockWrite, RwLockWriteGuard};
 pub use semaphore::{Permit, Semaphore, SemaphoreAcquire};
 #[cfg(not(raddle_loom))]
 pub use semaphore_owned::{OwnedPermit, SemaphoreAcquireOwned};
