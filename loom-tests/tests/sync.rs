@@ -8,7 +8,7 @@ use loom::cell::UnsafeCell;
 use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
-use raddle_loom_tests::sync::{Event, Mutex, Queue, RwLock, Semaphore, promise};
+use raddle_loom_tests::sync::{Event, Mutex, Queue, RecvError, RwLock, Semaphore, broadcast, channel, promise, watch};
 use raddle_loom_tests::{bounded, check, unbounded};
 
 /// Polls once, and gives the future up if it is not ready.
@@ -299,5 +299,104 @@ fn rwlock_cancelled_writer_against_reader() {
         reader.join().unwrap();
         drop(guard);
         assert!(lock.try_write().is_some());
+    });
+}
+
+/// The last of two senders goes while a receiver waits: it gets what both sent, and then is told.
+#[test]
+fn channel_last_sender_against_recv() {
+    check("channel_last_sender_against_recv", bounded(3), || {
+        let (sender, receiver) = channel::<Arc<u8>>(2);
+        let senders = [sender.clone(), sender].map(|sender| {
+            thread::spawn(move || {
+                assert!(sender.try_send(Arc::new(1)).is_ok());
+            })
+        });
+        let mut got = 0;
+        while let Some(value) = block_on(receiver.recv()) {
+            got += *value;
+        }
+        assert_eq!(got, 2);
+        senders.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// The receiver goes while a sender waits for room, and another handle waits for that: the one gets its value back, the
+/// other is told. (The values are `Arc`s of loom's, which finds leaks.)
+#[test]
+fn channel_last_receiver_against_send() {
+    check("channel_last_receiver_against_send", bounded(3), || {
+        let (sender, receiver) = channel(1);
+        assert!(sender.try_send(Arc::new(1)).is_ok());
+        let watcher = sender.clone();
+        let dropper = thread::spawn(move || drop(receiver));
+        let watching = thread::spawn(move || block_on(watcher.closed()));
+        assert_eq!(*block_on(sender.send(Arc::new(2))).unwrap_err().into_inner(), 2);
+        dropper.join().unwrap();
+        watching.join().unwrap();
+    });
+}
+
+/// Two values are sent to one who keeps a single one, and the sender goes: what it gets and misses is both.
+#[test]
+fn broadcast_send_against_recv() {
+    check("broadcast_send_against_recv", bounded(3), || {
+        let (sender, mut receiver) = broadcast(1);
+        let holder = thread::spawn(move || {
+            assert!(sender.send(Arc::new(0)).is_ok());
+            assert!(sender.send(Arc::new(1)).is_ok());
+        });
+        let mut next = 0;
+        loop {
+            match block_on(receiver.recv()) {
+                Ok(value) => {
+                    assert_eq!(*value, next);
+                    next += 1;
+                }
+                Err(RecvError::Lagged(missed)) => next += missed,
+                Err(RecvError::Closed) => break,
+            }
+        }
+        assert_eq!(next, 2);
+        holder.join().unwrap();
+    });
+}
+
+/// One receiver gives up and goes while a value is sent, another waits: the value gets to that one, and leaves.
+#[test]
+fn broadcast_leave_against_send() {
+    check("broadcast_leave_against_send", bounded(3), || {
+        let (sender, mut receiver) = broadcast::<Arc<u8>>(2);
+        let mut quitter = receiver.clone();
+        let leaving = thread::spawn(move || poll_once(quitter.recv()).map(|value| *value.unwrap()));
+        let waiting = thread::spawn(move || *block_on(receiver.recv()).unwrap());
+        assert!(sender.send(Arc::new(7)).is_ok());
+        assert!(matches!(leaving.join().unwrap(), None | Some(7)));
+        assert_eq!(waiting.join().unwrap(), 7);
+        assert_eq!(sender.len(), 0);
+    });
+}
+
+/// A value is sent while a receiver comes to wait, and the sender goes: the change is seen, then the end.
+#[test]
+fn watch_send_against_changed() {
+    check("watch_send_against_changed", unbounded(), || {
+        let (sender, mut receiver) = watch(Arc::new(1));
+        let holder = thread::spawn(move || assert!(sender.send(Arc::new(2)).is_ok()));
+        assert!(block_on(receiver.changed()).is_ok());
+        assert_eq!(**receiver.borrow(), 2);
+        assert!(block_on(receiver.changed()).is_err());
+        holder.join().unwrap();
+    });
+}
+
+/// Two senders modify a value while a receiver waits for what both make of it: no modification is lost.
+#[test]
+fn watch_two_modifications() {
+    check("watch_two_modifications", bounded(2), || {
+        let (sender, mut receiver) = watch(0);
+        let senders = [sender.clone(), sender].map(|sender| thread::spawn(move || sender.send_modify(|n| *n += 1)));
+        assert!(block_on(receiver.wait_for(|n| *n == 2)).is_ok());
+        senders.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }

@@ -145,7 +145,7 @@ impl fmt::Debug for Event {
 pub struct EventWait<'a> {
     event: &'a Event,
     key: Option<Key>,
-    caller: &'static Location<'static>,
+    pub(super) caller: &'static Location<'static>,
 }
 
 impl Future for EventWait<'_> {

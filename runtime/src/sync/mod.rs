@@ -6,11 +6,17 @@
 //! reactor: a [`Waker`](std::task::Waker) is all that these files have heard of, so the loom models run over them as
 //! they are.
 //!
-//! `waiters` is the one queue of waiting futures; `lock`, `permits`, `event` and `queue_state` keep theirs under a short lock of
-//! their own, and no foreign code (a waker, a value's `Drop`) runs under it. `mutex`, `rwlock` and `promise` hold
-//! values in cells and are the only files here with unsafe code.
+//! `waiters` is the one queue of waiting futures; `lock`, `permits`, `event`, `queue_state` (under `channel`, too),
+//! `broadcast_state` and `watch_state` keep theirs under a short lock of their own, and no foreign code (a waker, a
+//! value's `Drop`) runs under it. `mutex`, `rwlock` and `promise` hold values in cells and are the only files here with
+//! unsafe code.
 
 mod bounded_semaphore;
+mod broadcast;
+mod broadcast_state;
+mod channel;
+mod channel_error;
+mod channel_futures;
 mod coop;
 mod event;
 mod lock;
@@ -27,8 +33,15 @@ mod rwlock;
 mod semaphore;
 mod semaphore_owned;
 mod waiters;
+mod watch;
+mod watch_futures;
+mod watch_state;
 
 pub use bounded_semaphore::{BoundedPermit, BoundedSemaphore, BoundedSemaphoreAcquire};
+pub use broadcast::{BroadcastReceiver, BroadcastRecv, BroadcastSender, broadcast};
+pub use channel::{Receiver, Sender, channel};
+pub use channel_error::{BroadcastTryRecvError, RecvError, SendError, TryRecvError, TrySendError, WatchClosed};
+pub use channel_futures::{ChannelClosed, ChannelRecv, ChannelSend};
 pub use event::{Event, EventWait};
 pub use lock::{Lock, LockAcquire, LockGuard};
 pub use mutex::{Mutex, MutexGuard, MutexLock};
@@ -45,3 +58,5 @@ pub use rwlock::{RwLock, RwLockRead, RwLockReadGuard, RwLockWrite, RwLockWriteGu
 pub use semaphore::{Permit, Semaphore, SemaphoreAcquire};
 #[cfg(not(raddle_loom))]
 pub use semaphore_owned::{OwnedPermit, SemaphoreAcquireOwned};
+pub use watch::{WatchReceiver, WatchRef, WatchSender, watch};
+pub use watch_futures::{WatchChanged, WatchWaitFor};

@@ -7,7 +7,7 @@ use std::panic::Location;
 use super::queue_error::{TryGetError, TryPutError};
 use super::queue_futures::{Get, Join, Put};
 use super::queue_job::GetJob;
-use super::queue_state::{Shared, Store, wake};
+use super::queue_state::{Shared, Store};
 use crate::shim::Arc;
 
 /// A queue between tasks: items come out in the order in which they were put.
@@ -129,17 +129,7 @@ impl<T, S: Store<T>> Queue<T, S> {
     /// assert_eq!(queue.try_put(2).unwrap_err().into_inner(), 2);
     /// ```
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
-        let mut state = self.shared.state.lock();
-        if state.is_shut_down {
-            return Err(TryPutError::ShutDown(item));
-        }
-        if !state.has_room(self.shared.capacity) {
-            return Err(TryPutError::Full(item));
-        }
-        let getter = state.push(item);
-        drop(state);
-        wake(getter);
-        Ok(())
+        self.shared.try_put(item)
     }
 
     /// Takes the next item, waiting for one if there is none.
@@ -180,13 +170,7 @@ impl<T, S: Store<T>> Queue<T, S> {
     /// assert_eq!(queue.try_get(), Err(raddle::TryGetError::Empty));
     /// ```
     pub fn try_get(&self) -> Result<T, TryGetError> {
-        let mut state = self.shared.state.lock();
-        let Some((item, putter)) = state.pop_free(self.shared.capacity) else {
-            return Err(if state.is_shut_down { TryGetError::ShutDown } else { TryGetError::Empty });
-        };
-        drop(state);
-        wake(putter);
-        Ok(item)
+        self.shared.try_get()
     }
 
     /// Takes the next item as a [`Job`](super::Job), which marks itself as done when it is dropped.

@@ -18,7 +18,7 @@ pub struct Put<'a, T, S: Store<T> = VecDeque<T>> {
     shared: &'a Shared<T, S>,
     item: Option<T>,
     key: Option<Key>,
-    caller: &'static Location<'static>,
+    pub(super) caller: &'static Location<'static>,
 }
 
 impl<'a, T, S: Store<T>> Put<'a, T, S> {
@@ -86,7 +86,7 @@ impl<T, S: Store<T>> fmt::Debug for Put<'_, T, S> {
 pub struct Get<'a, T, S: Store<T> = VecDeque<T>> {
     shared: &'a Shared<T, S>,
     key: Option<Key>,
-    caller: &'static Location<'static>,
+    pub(super) caller: &'static Location<'static>,
 }
 
 impl<'a, T, S: Store<T>> Get<'a, T, S> {

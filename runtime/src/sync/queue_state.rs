@@ -37,6 +37,7 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::task::Waker;
 
+use super::queue_error::{TryGetError, TryPutError};
 use super::waiters::{Waiters, wake_released};
 use crate::shim::Mutex;
 
@@ -179,6 +180,30 @@ impl<T, S: Store<T>> Shared<T, S> {
             is_shut_down: false,
         };
         Shared { capacity, state: Mutex::new(state), item: PhantomData }
+    }
+
+    pub(super) fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
+        let mut state = self.state.lock();
+        if state.is_shut_down {
+            return Err(TryPutError::ShutDown(item));
+        }
+        if !state.has_room(self.capacity) {
+            return Err(TryPutError::Full(item));
+        }
+        let getter = state.push(item);
+        drop(state);
+        wake(getter);
+        Ok(())
+    }
+
+    pub(super) fn try_get(&self) -> Result<T, TryGetError> {
+        let mut state = self.state.lock();
+        let Some((item, putter)) = state.pop_free(self.capacity) else {
+            return Err(if state.is_shut_down { TryGetError::ShutDown } else { TryGetError::Empty });
+        };
+        drop(state);
+        wake(putter);
+        Ok(item)
     }
 
     pub(super) fn shut_down(&self, take: impl FnOnce(&mut S) -> Vec<T>) -> Vec<T> {
