@@ -10,7 +10,8 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 
 use crate::harness::adopt::hand_over;
-use crate::harness::collector::{Cleanup, Item};
+use crate::harness::cleanups::Cleanups;
+use crate::harness::collector::{self, Cleanup, Item};
 use crate::scheduler::report::{ExceptionContext, catch, forget_payload, report};
 
 /// How what was cleaned up after came to its end.
@@ -85,7 +86,20 @@ pin_project! {
 }
 
 /// A body's value, or its panic.
-pub(super) type Ended<T> = Result<T, Box<dyn Any + Send>>;
+pub(super) type Ended<T> = Result<T, Crash>;
+
+/// A panic, and the async cleanup that was handed over while it unwound.
+pub(super) struct Crash {
+    pub(super) payload: Box<dyn Any + Send>,
+    pub(super) left: Vec<Item>,
+}
+
+impl Crash {
+    pub(super) fn resume<T>(self) -> T {
+        self.left.into_iter().for_each(hand_over);
+        resume_unwind(self.payload)
+    }
+}
 
 impl<B, C, F> Future for Finally<B, C, F>
 where
@@ -98,15 +112,15 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Output> {
         let mut this = self.project();
         if let Some(body) = this.body.as_mut().as_pin_mut() {
-            let ended = ready!(poll_caught(body, cx));
+            let mut ended = ready!(poll_caught(body, cx));
             this.body.set(None);
-            this.running.start(this.guard.take(Exit::of(&ended)));
+            this.running.start(take_left(&mut ended), this.guard.take(Exit::of(&ended)));
             *this.ended = Some(ended);
         }
         ready!(this.running.poll(cx));
         match this.ended.take().expect("polled again after it was ready") {
             Ok(value) => Poll::Ready(value),
-            Err(payload) => resume_unwind(payload),
+            Err(crash) => crash.resume(),
         }
     }
 }
@@ -130,11 +144,17 @@ impl Exit {
 
 /// Polls once; a panic is a way to end.
 pub(super) fn poll_caught<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Ended<F::Output>> {
+    let kept = collector::kept();
     match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
         Ok(Poll::Pending) => Poll::Pending,
-        Err(payload) => Poll::Ready(Err(payload)),
+        Err(payload) => Poll::Ready(Err(Crash { payload, left: collector::take_kept_since(kept) })),
     }
+}
+
+/// What a body that panicked left behind, for whoever awaits it.
+pub(super) fn take_left<T>(ended: &mut Ended<T>) -> Vec<Item> {
+    ended.as_mut().err().map(|crash| std::mem::take(&mut crash.left)).unwrap_or_default()
 }
 
 /// A cleanup that is awaited in place, and goes on elsewhere when that is given up.
@@ -148,8 +168,16 @@ impl Running {
         Running { future: None, at }
     }
 
-    pub(super) fn start(&mut self, future: Option<impl Future<Output = ()> + Send + 'static>) {
-        self.future = future.map(|future| Box::pin(future) as _);
+    /// Begins with what the body left behind: it lies further in.
+    pub(super) fn start(&mut self, left: Vec<Item>, future: Option<impl Future<Output = ()> + Send + 'static>) {
+        self.future = match future {
+            Some(future) if left.is_empty() => Some(Box::pin(future)),
+            Some(future) => Some(Box::pin(async move {
+                Cleanups::of(left).await;
+                future.await;
+            })),
+            None => None,
+        };
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {

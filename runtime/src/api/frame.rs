@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use super::finally::{Ended, poll_caught};
+use super::finally::{Ended, poll_caught, take_left};
 use crate::harness::adopt;
 use crate::harness::cleanups::Cleanups;
 use crate::harness::collector::collect;
@@ -53,13 +53,15 @@ impl<F: Future> Frame<F> {
         polled
     }
 
-    /// As [`Frame::poll_future`]; a panic is a way to end.
+    /// As [`Frame::poll_future`]; a panic is a way to end, with cleanup to await.
     pub(crate) fn poll_caught(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<F::Output>> {
         let mut this = self.project();
         let future = this.future.as_mut().as_pin_mut().expect("polled again after it was ready");
-        let polled = poll_caught(future, cx);
-        if polled.is_ready() {
-            this.future.set(None);
+        let mut polled = poll_caught(future, cx);
+        if let Poll::Ready(ended) = &mut polled {
+            this.cleanups.extend(take_left(ended));
+            let left = collect(|| this.future.set(None));
+            this.cleanups.extend(left);
         }
         polled
     }

@@ -386,8 +386,8 @@ where
                 match this.body.as_mut().poll_caught(cx) {
                     Poll::Ready(Ok(Ok(value))) => *this.value = Some(value),
                     Poll::Ready(Ok(Err(error))) => group.fail(Failure::Error { error, task: this_task() }),
-                    Poll::Ready(Err(payload)) => {
-                        group.fail(Failure::Panicked { panic: Panic::new(payload), task: this_task() });
+                    Poll::Ready(Err(crash)) => {
+                        group.fail(Failure::Panicked { panic: Panic::new(crash.payload), task: this_task() });
                     }
                     // It may have cancelled its own group.
                     Poll::Pending if group.inner.poll_aborting(cx) => this.body.as_mut().cancel(),

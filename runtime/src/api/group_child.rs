@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 use super::finally::poll_caught;
 use super::group::TaskGroup;
 use super::group_error::Failure;
+use crate::harness::adopt::hand_over;
 use crate::scheduler::context;
 use crate::task::error::Panic;
 use crate::task::status::TaskInfo;
@@ -72,7 +73,10 @@ where
                 Ok(value) => return Poll::Ready(value),
                 Err(error) => Failure::Error { error, task: own_task() },
             },
-            Poll::Ready(Err(payload)) => Failure::Panicked { panic: Panic::new(payload), task: own_task() },
+            Poll::Ready(Err(crash)) => {
+                crash.left.into_iter().for_each(hand_over);
+                Failure::Panicked { panic: Panic::new(crash.payload), task: own_task() }
+            }
         };
         this.group.fail(failure);
         if let Some(worker) = context::current() {

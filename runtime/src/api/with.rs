@@ -1,11 +1,11 @@
 //! `async with`: a resource that is closed, with awaits, however its use ends.
 
 use std::future::Future;
-use std::panic::{Location, resume_unwind};
+use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use super::finally::{Exit, Running, hand_over_made, poll_caught};
+use super::finally::{Crash, Ended, Exit, Running, hand_over_made, poll_caught, take_left};
 
 /// A resource whose closing takes awaits. Python's `__aexit__`.
 pub trait AsyncClose: Send + 'static {
@@ -52,15 +52,15 @@ where
     async move {
         // Declared before the body's future, hence dropped after it.
         let mut guard = guard;
-        let ended = {
+        let mut ended = {
             let Some(resource) = guard.resource.as_mut() else { unreachable!("taken below") };
             Caught(pin!(body(resource))).await
         };
         let exit = Exit::of(&ended);
         let mut closing = Running::new(at);
-        closing.start(guard.resource.take().map(|resource| resource.async_close(exit)));
+        closing.start(take_left(&mut ended), guard.resource.take().map(|resource| resource.async_close(exit)));
         InPlace(closing).await;
-        ended.unwrap_or_else(|payload| resume_unwind(payload))
+        ended.unwrap_or_else(Crash::resume)
     }
 }
 
@@ -81,7 +81,7 @@ impl<R: AsyncClose> Drop for Closing<R> {
 struct Caught<'a, F>(Pin<&'a mut F>);
 
 impl<F: Future> Future for Caught<'_, F> {
-    type Output = Result<F::Output, Box<dyn std::any::Any + Send>>;
+    type Output = Ended<F::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         poll_caught(self.0.as_mut(), cx)

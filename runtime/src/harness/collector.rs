@@ -80,6 +80,20 @@ pub(super) fn keep(item: Item) {
     KEPT.with(|kept| kept.borrow_mut().push(item));
 }
 
+/// How much the present poll has left to its task so far.
+pub(crate) fn kept() -> usize {
+    KEPT.with(|kept| kept.borrow().len())
+}
+
+/// Takes back what was left after `kept` said so: by a future that panicked, from whoever caught the panic.
+pub(crate) fn take_kept_since(kept: usize) -> Vec<Item> {
+    KEPT.with(|list| {
+        let mut list = list.borrow_mut();
+        let from = kept.min(list.len());
+        list.split_off(from)
+    })
+}
+
 /// What the poll that has just ended left to its task.
 pub(super) fn take_kept() -> Vec<Item> {
     KEPT.with(RefCell::take)
