@@ -76,6 +76,7 @@ impl Instant {
 }
 
 /// A duration in nanoseconds, `u64::MAX` for anything too long.
+#[inline]
 pub(crate) fn saturating_nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -30,6 +30,7 @@ use crate::wheel::Key;
 /// # Cancel safety
 /// Dropping it cancels the timer and loses nothing. A new `sleep` starts from the beginning; to go on waiting, keep the
 /// [`Sleep`] and await `&mut sleep`.
+#[inline]
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep::new(Stage::Fresh, saturating_nanos(duration))
@@ -77,6 +78,7 @@ enum Stage {
 }
 
 impl Sleep {
+    #[inline]
     fn new(stage: Stage, nanos: u64) -> Sleep {
         Sleep { nanos, home: None, seq: 0, index: 0, stage }
     }
@@ -205,8 +207,12 @@ impl Future for Sleep {
 }
 
 impl Drop for Sleep {
+    // In line: most timeouts never make a timer.
+    #[inline]
     fn drop(&mut self) {
-        self.cancel();
+        if self.home.is_some() {
+            self.cancel();
+        }
     }
 }
 

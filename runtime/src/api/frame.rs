@@ -29,11 +29,13 @@ pin_project! {
 }
 
 impl<F: Future> Frame<F> {
+    #[inline]
     pub(crate) fn new(future: F) -> Frame<F> {
         Frame { future: Some(future), cleanups: Cleanups::default() }
     }
 
     /// Whether the future has neither ended nor been cancelled.
+    #[inline]
     pub(crate) fn is_running(&self) -> bool {
         self.future.is_some()
     }

@@ -89,6 +89,7 @@ enum CleanupRule {
 }
 
 impl<F: Future> Timeout<F> {
+    #[inline]
     fn new(future: F, sleep: Sleep, after: Option<Duration>) -> Timeout<F> {
         Timeout { frame: Frame::new(future), sleep, after, rule: CleanupRule::Await }
     }
