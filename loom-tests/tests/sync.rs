@@ -8,7 +8,9 @@ use loom::cell::UnsafeCell;
 use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
-use raddle_loom_tests::sync::{Event, Mutex, Queue, RecvError, RwLock, Semaphore, broadcast, channel, promise, watch};
+use raddle_loom_tests::sync::{
+    Condition, Event, Mutex, Queue, RecvError, RwLock, Semaphore, broadcast, channel, promise, watch,
+};
 use raddle_loom_tests::{bounded, check, unbounded};
 
 /// Polls once, and gives the future up if it is not ready.
@@ -398,5 +400,64 @@ fn watch_two_modifications() {
         let senders = [sender.clone(), sender].map(|sender| thread::spawn(move || sender.send_modify(|n| *n += 1)));
         assert!(block_on(receiver.wait_for(|n| *n == 2)).is_ok());
         senders.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// A task waits for a value that another one writes before it notifies, outside the lock: it is not missed.
+#[test]
+fn condition_notify_against_wait() {
+    check("condition_notify_against_wait", unbounded(), || {
+        let house = Arc::new((Mutex::new(0), Condition::new()));
+        let house2 = house.clone();
+        let notifier = thread::spawn(move || {
+            *block_on(house2.0.lock()) = 7;
+            house2.1.notify(1);
+        });
+        let got = block_on(async { *house.1.wait_for(house.0.lock().await, |value| *value > 0).await });
+        assert_eq!(got, 7);
+        notifier.join().unwrap();
+    });
+}
+
+/// Two wait and one is notified, while the first gives up: the second goes, unless the first had gone before.
+#[test]
+fn condition_notify_against_cancel() {
+    check("condition_notify_against_cancel", unbounded(), || {
+        let house = Arc::new((Mutex::new(()), Condition::new()));
+        let mut first = Box::pin(house.1.wait(house.0.try_lock().unwrap()));
+        assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let mut second = Box::pin(house.1.wait(house.0.try_lock().unwrap()));
+        assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let house2 = house.clone();
+        let notifier = thread::spawn(move || house2.1.notify(1));
+        match poll_once(first) {
+            Some(guard) => drop((guard, second)),
+            None => drop(block_on(second)),
+        }
+        notifier.join().unwrap();
+        assert!(house.0.try_lock().is_some());
+    });
+}
+
+/// One of two waiters is notified and waits for the lock, and gives up while the lock is released: the other one goes.
+#[test]
+fn condition_cancel_against_relock() {
+    check("condition_cancel_against_relock", unbounded(), || {
+        let house = Arc::new((Mutex::new(()), Condition::new()));
+        let mut first = Box::pin(house.1.wait(house.0.try_lock().unwrap()));
+        assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let mut second = Box::pin(house.1.wait(house.0.try_lock().unwrap()));
+        assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let house2 = house.clone();
+        let notifier = thread::spawn(move || {
+            let _guard = block_on(house2.0.lock());
+            house2.1.notify(1);
+        });
+        match poll_once(first) {
+            Some(guard) => drop((guard, second)),
+            None => drop(block_on(second)),
+        }
+        notifier.join().unwrap();
+        assert!(house.0.try_lock().is_some());
     });
 }

@@ -17,6 +17,8 @@ mod broadcast_state;
 mod channel;
 mod channel_error;
 mod channel_futures;
+mod condition;
+mod condition_guard;
 mod coop;
 mod event;
 mod lock;
@@ -42,6 +44,8 @@ pub use broadcast::{BroadcastReceiver, BroadcastRecv, BroadcastSender, broadcast
 pub use channel::{Receiver, Sender, channel};
 pub use channel_error::{BroadcastTryRecvError, RecvError, SendError, TryRecvError, TrySendError, WatchClosed};
 pub use channel_futures::{ChannelClosed, ChannelRecv, ChannelSend};
+pub use condition::{Condition, ConditionWait, ConditionWaitFor};
+pub use condition_guard::ConditionGuard;
 pub use event::{Event, EventWait};
 pub use lock::{Lock, LockAcquire, LockGuard};
 pub use mutex::{Mutex, MutexGuard, MutexLock};

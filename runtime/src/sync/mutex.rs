@@ -331,6 +331,24 @@ pub struct OwnedMutexGuard<T> {
 }
 
 #[cfg(not(raddle_loom))]
+impl<T> OwnedMutexGuard<T> {
+    /// The mutex that this guard has locked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let mutex = Arc::new(raddle::Mutex::new(1));
+    /// let guard = raddle::run(mutex.clone().lock_owned());
+    /// assert!(Arc::ptr_eq(raddle::OwnedMutexGuard::mutex(&guard), &mutex));
+    /// ```
+    pub fn mutex(guard: &OwnedMutexGuard<T>) -> &Arc<Mutex<T>> {
+        &guard.mutex
+    }
+}
+
+#[cfg(not(raddle_loom))]
 impl<T> Deref for OwnedMutexGuard<T> {
     type Target = T;
 
