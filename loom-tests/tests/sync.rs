@@ -9,7 +9,7 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 use raddle_loom_tests::sync::{
-    Condition, Event, Mutex, Queue, RecvError, RwLock, Semaphore, broadcast, channel, promise, watch,
+    Barrier, Condition, Event, Mutex, Queue, RecvError, RwLock, Semaphore, broadcast, channel, promise, watch,
 };
 use raddle_loom_tests::{bounded, check, unbounded};
 
@@ -459,5 +459,29 @@ fn condition_cancel_against_relock() {
         }
         notifier.join().unwrap();
         assert!(house.0.try_lock().is_some());
+    });
+}
+
+/// Two tasks pass a barrier, twice: together each time, with different indices, and the second sees what the first did.
+#[test]
+fn barrier_two_generations() {
+    check("barrier_two_generations", unbounded(), || {
+        let house = Arc::new((Barrier::new(2), UnsafeCell::new(0)));
+        let pass_twice = |house: &(Barrier, UnsafeCell<i32>), writes: bool| {
+            if writes {
+                // SAFETY: loom watches.
+                house.1.with_mut(|written| unsafe { *written = 7 });
+            }
+            let first = block_on(house.0.wait()).unwrap();
+            // SAFETY: loom watches.
+            house.1.with(|written| unsafe { assert_eq!(*written, 7) });
+            [first.index, block_on(house.0.wait()).unwrap().index]
+        };
+        let house2 = house.clone();
+        let other = thread::spawn(move || pass_twice(&house2, true));
+        let one = pass_twice(&house, false);
+        let other = other.join().unwrap();
+        assert_eq!([one[0] + other[0], one[1] + other[1]], [1, 1]);
+        assert_eq!(house.0.n_waiting(), 0);
     });
 }

@@ -11,6 +11,7 @@
 //! value's `Drop`) runs under it. `mutex`, `rwlock` and `promise` hold values in cells and are the only files here with
 //! unsafe code.
 
+mod barrier;
 mod bounded_semaphore;
 mod broadcast;
 mod broadcast_state;
@@ -39,6 +40,7 @@ mod watch;
 mod watch_futures;
 mod watch_state;
 
+pub use barrier::{Barrier, BarrierTurn, BarrierWait, BrokenBarrier};
 pub use bounded_semaphore::{BoundedPermit, BoundedSemaphore, BoundedSemaphoreAcquire};
 pub use broadcast::{BroadcastReceiver, BroadcastRecv, BroadcastSender, broadcast};
 pub use channel::{Receiver, Sender, channel};

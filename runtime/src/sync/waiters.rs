@@ -217,6 +217,12 @@ impl<W> Waiters<W> {
         }
     }
 
+    /// The note of the waiter behind `key`, while it has an entry; ask before [`turn`](Waiters::turn) takes that away.
+    pub(super) fn note(&self, key: Key) -> Option<&W> {
+        let entry = self.entries.get(key.index as usize).filter(|entry| entry.ticket == key.ticket.get());
+        entry.map(|entry| &entry.note)
+    }
+
     /// Lets everybody go who waits at this moment. `true`: the caller calls [`wake_released`] after the lock.
     #[must_use]
     pub(super) fn release(&mut self) -> bool {
@@ -331,6 +337,19 @@ pub(super) fn wake_in_batches<S>(
         }
     }
     if let Some(panic) = batch.panic {
+        resume_unwind(panic);
+    }
+}
+
+/// Wakes them all, as [`wake_in_batches`] does, where they had to leave the lock together.
+pub(super) fn wake_all(wakers: Vec<Waker>) {
+    let mut first_panic = None;
+    for waker in wakers {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+            first_panic.get_or_insert(panic);
+        }
+    }
+    if let Some(panic) = first_panic {
         resume_unwind(panic);
     }
 }
