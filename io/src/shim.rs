@@ -7,7 +7,7 @@
 #[cfg(not(raddle_loom))]
 mod face {
     pub use parking_lot::{Mutex, MutexGuard};
-    pub use std::sync::Arc;
+    pub use std::sync::{Arc, OnceLock};
     pub use std::thread::yield_now;
 
     /// Atomic integers and pointers.
@@ -88,6 +88,47 @@ mod face {
         /// Gives the value back.
         pub fn into_inner(self) -> T {
             self.0.into_inner().expect("a model thread panicked while it held the lock")
+        }
+    }
+
+    /// std's cell, with an atomic of loom's in front of it, so that loom sees who looks before it is written.
+    #[derive(Debug, Default)]
+    pub struct OnceLock<T> {
+        is_set: atomic::AtomicBool,
+        value: std::sync::OnceLock<T>,
+    }
+
+    impl<T> OnceLock<T> {
+        /// Makes an empty cell.
+        pub fn new() -> OnceLock<T> {
+            OnceLock { is_set: atomic::AtomicBool::new(false), value: std::sync::OnceLock::new() }
+        }
+
+        /// The value, if there is one.
+        pub fn get(&self) -> Option<&T> {
+            // Acquire: pairs with the Release in `set`.
+            if self.is_set.load(atomic::Ordering::Acquire) { self.value.get() } else { None }
+        }
+
+        /// The value, if there is one, to be changed.
+        pub fn get_mut(&mut self) -> Option<&mut T> {
+            self.value.get_mut()
+        }
+
+        /// Writes the value. One thread at a time may try.
+        ///
+        /// # Errors
+        ///
+        /// The value, if there is one already.
+        pub fn set(&self, value: T) -> Result<(), T> {
+            self.value.set(value)?;
+            self.is_set.store(true, atomic::Ordering::Release);
+            Ok(())
+        }
+
+        /// Gives the value back.
+        pub fn into_inner(self) -> Option<T> {
+            self.value.into_inner()
         }
     }
 }

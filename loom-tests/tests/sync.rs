@@ -9,7 +9,7 @@ use loom::future::block_on;
 use loom::sync::Arc;
 use loom::thread;
 use raddle_loom_tests::sync::{
-    Barrier, Condition, Event, Mutex, Queue, RecvError, RwLock, Semaphore, broadcast, channel, promise, watch,
+    Barrier, Condition, Event, Mutex, OnceCell, Queue, RecvError, RwLock, Semaphore, broadcast, channel, promise, watch,
 };
 use raddle_loom_tests::{bounded, check, unbounded};
 
@@ -483,5 +483,32 @@ fn barrier_two_generations() {
         let other = other.join().unwrap();
         assert_eq!([one[0] + other[0], one[1] + other[1]], [1, 1]);
         assert_eq!(house.0.n_waiting(), 0);
+    });
+}
+
+/// Two tasks want a value that is not made yet: one makes it, both get it.
+#[test]
+fn once_cell_two_makers() {
+    check("once_cell_two_makers", unbounded(), || {
+        let cell = Arc::new(OnceCell::new());
+        let cell2 = cell.clone();
+        let other = thread::spawn(move || *block_on(cell2.get_or_init(async || 1)));
+        let one = *block_on(cell.get_or_init(async || 2));
+        assert_eq!(one, other.join().unwrap());
+    });
+}
+
+/// Who makes the value gives up while another one comes: that one makes it.
+#[test]
+fn once_cell_cancel_against_wait() {
+    check("once_cell_cancel_against_wait", unbounded(), || {
+        let cell = Arc::new(OnceCell::new());
+        let mut maker = Box::pin(cell.get_or_init(std::future::pending));
+        assert!(maker.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let cell2 = cell.clone();
+        let other = thread::spawn(move || *block_on(cell2.get_or_init(async || 1)));
+        drop(maker);
+        assert_eq!(other.join().unwrap(), 1);
+        assert_eq!(cell.get(), Some(&1));
     });
 }

@@ -24,6 +24,7 @@ mod coop;
 mod event;
 mod lock;
 mod mutex;
+mod once_cell;
 mod ordered_queues;
 mod permits;
 mod promise;
@@ -53,6 +54,7 @@ pub use lock::{Lock, LockAcquire, LockGuard};
 pub use mutex::{Mutex, MutexGuard, MutexLock};
 #[cfg(not(raddle_loom))]
 pub use mutex::{MutexLockOwned, OwnedMutexGuard};
+pub use once_cell::OnceCell;
 pub use ordered_queues::{Heap, LifoQueue, PriorityQueue, Stack};
 pub use promise::{Abandoned, Pending, Promise, PromiseAbandoned, promise};
 pub use queue::Queue;
