@@ -9,9 +9,11 @@ use std::io;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::task::Waker;
 use std::time::Duration;
 
 use crate::clock::{Clock, Instant};
+use crate::nursery;
 use crate::reactor::Reactor;
 use crate::shim::Arc;
 
@@ -27,6 +29,9 @@ pub struct Context {
     pub resolve: ResolveFn,
     /// Where they say what nobody can return: a panic in a waker, a listener without file descriptors.
     pub report: fn(&str),
+    /// Whether a waker is the own one of the task being polled; if so, the runtime calls [`settle`](crate::nursery::settle)
+    /// after the poll. `None` where nobody would.
+    pub young: Option<fn(&Waker) -> bool>,
 }
 
 impl fmt::Debug for Context {
@@ -53,11 +58,13 @@ pub struct EnterGuard {
 
 /// Makes `context` this thread's until the guard is dropped.
 pub fn enter(context: Context) -> EnterGuard {
+    nursery::close();
     EnterGuard { previous: CURRENT.replace(Some(context)), not_send: PhantomData }
 }
 
 impl Drop for EnterGuard {
     fn drop(&mut self) {
+        nursery::close();
         let previous = self.previous.take();
         // The thread's locals may be gone already; then there is nothing to restore.
         let left = CURRENT.try_with(|current| current.replace(previous));

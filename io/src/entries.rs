@@ -101,6 +101,10 @@ impl Entries {
         self.live
     }
 
+    pub(super) fn is_big(&self) -> bool {
+        self.chunks.len() > 1
+    }
+
     /// Stores an entry and says where.
     pub(super) fn add(&mut self, entry: Entry) -> u32 {
         debug_assert!(entry.waker.is_some());

@@ -5,9 +5,9 @@
 //! socket and every [`Sleep`] polled on that thread finds it, if and when it has to wait.
 //!
 //! ```text
-//!   net/*   interval  timeout > sleep        what users meet
+//!   net/*   interval > sleep    timeout      what users meet
 //!           evented     |
-//!     registration      |
+//!     registration    nursery
 //!               \       |
 //!                 context > reactor          whose thread is this
 //!                   /            \
@@ -33,6 +33,8 @@ mod entries;
 mod evented;
 mod interval;
 pub mod net;
+#[doc(hidden)]
+pub mod nursery;
 #[doc(hidden)]
 pub mod reactor;
 #[doc(hidden)]

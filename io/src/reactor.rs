@@ -28,7 +28,7 @@ use mio::{Events, Interest, Poll, Registry};
 use crate::clock::{Clock, Instant};
 use crate::context;
 use crate::readiness::Event;
-use crate::shim::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::shim::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
 use crate::slots::{Slots, Token};
 use crate::source::Source;
@@ -55,6 +55,17 @@ pub struct Reactor {
     pub(crate) timers: Timers,
     clock: Clock,
     late_events: AtomicU64,
+    /// How many young timers the owner has registered so far; see `nursery.rs`.
+    young: AtomicU64,
+    has_bounds: AtomicBool,
+    bounds: Mutex<Vec<YoungBound>>,
+}
+
+/// By this time the owner had registered so many young timers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct YoungBound {
+    pub(crate) registered: u64,
+    pub(crate) at_ns: u64,
 }
 
 struct Polling {
@@ -93,7 +104,38 @@ impl Reactor {
             timers: Timers::new(clock.now().as_nanos()),
             clock,
             late_events: AtomicU64::new(0),
+            young: AtomicU64::new(0),
+            has_bounds: AtomicBool::new(false),
+            bounds: Mutex::default(),
         }))
+    }
+
+    pub(crate) fn count_young(&self, registered: u64) {
+        // Release: pairs with the Acquire of `bound_young`; what is counted has been polled by then.
+        self.young.store(registered, Ordering::Release);
+    }
+
+    /// Notes what time it is now and which young timers there were by now. For whoever sees the owner in a long poll.
+    pub fn bound_young(&self) {
+        // Acquire: pairs with `count_young`, and the clock is read after it.
+        let registered = self.young.load(Ordering::Acquire);
+        let at_ns = self.clock.now().as_nanos();
+        let mut bounds = self.bounds.lock();
+        if bounds.last().map_or(0, |last| last.registered) < registered {
+            bounds.push(YoungBound { registered, at_ns });
+            // Relaxed: one that is not seen makes a timer later, not wrong; the lock orders the rest.
+            self.has_bounds.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn take_bounds(&self) -> Vec<YoungBound> {
+        // Relaxed: as above.
+        if !self.has_bounds.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let mut bounds = self.bounds.lock();
+        self.has_bounds.store(false, Ordering::Relaxed);
+        std::mem::take(&mut bounds)
     }
 
     /// Sleeps until an event, an unpark, the next timer or `max`; then dispatches what came. Returns how many wakers

@@ -134,9 +134,6 @@ mod face {
 }
 
 pub use face::*;
-/// For values that are made once. No protocol rests on it, so it is std's on both faces.
-pub use std::sync::OnceLock;
-
 /// Declares a function that is `const` on the std face; loom's types cannot be made in constants.
 #[doc(hidden)]
 #[macro_export]

@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::budget;
 use crate::clock::{Instant, saturating_nanos};
 use crate::context;
+use crate::nursery::{self, Ticket};
 use crate::reactor::Reactor;
 use crate::shim::Arc;
 use crate::timers::State;
@@ -51,7 +52,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// The future of [`sleep`] and [`sleep_until`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep {
-    /// In stage `Fresh` the duration, later the deadline, in nanoseconds.
+    /// In the stages `Fresh` and `Young` the duration, later the deadline, in nanoseconds.
     nanos: u64,
     /// The timers this is registered with.
     home: Option<Arc<Reactor>>,
@@ -69,6 +70,8 @@ enum Stage {
     Fresh,
     /// The deadline is known, no timer made.
     Aimed,
+    /// It is or was in a nursery; the deadline is known there, or in the wheel.
+    Young,
     /// A timer is or was registered.
     Registered,
     /// The deadline has come; ready as soon as the task has had its turn.
@@ -86,7 +89,19 @@ impl Sleep {
     /// When this ends. `None` before the first poll of a [`sleep`], whose time has not begun.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        (self.stage != Stage::Fresh).then(|| Instant::from_nanos(self.nanos))
+        match self.stage {
+            Stage::Fresh => None,
+            Stage::Young => Some(Instant::from_nanos(self.young_deadline())),
+            Stage::Aimed | Stage::Registered | Stage::Due | Stage::Elapsed => Some(Instant::from_nanos(self.nanos)),
+        }
+    }
+
+    /// A young one that has fired unseen knows no better than when the timers last fired.
+    #[cold]
+    fn young_deadline(&self) -> u64 {
+        let Some(home) = &self.home else { return self.nanos };
+        let known = nursery::deadline(home, self.key()).or_else(|| home.timers.when(self.key()));
+        known.unwrap_or_else(|| home.timers.expired_until())
     }
 
     /// Waits until another point in time instead, also if it was ready before.
@@ -107,15 +122,35 @@ impl Sleep {
     }
 
     fn cancel(&mut self) {
-        if let Some(home) = self.home.take() {
-            // Dropped here, where no lock is held.
-            drop(home.timers.cancel(self.key()));
+        let Some(home) = self.home.take() else { return };
+        let mut ticket = Ticket { home, key: self.key() };
+        if self.stage == Stage::Young {
+            match nursery::withdraw(ticket) {
+                Ok(()) => return,
+                Err(settled) => ticket = settled,
+            }
         }
+        // Dropped here, where no lock is held.
+        drop(ticket.home.timers.cancel(ticket.key));
     }
 
     /// Learns the deadline and makes a timer; the first poll.
     #[track_caller]
     fn start(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.stage == Stage::Fresh
+            && self.nanos != 0
+            && let Some(ticket) = nursery::admit(cx.waker(), self.nanos)
+        {
+            (self.index, self.seq) = (ticket.key.index, ticket.key.seq);
+            self.home = Some(ticket.home);
+            self.stage = Stage::Young;
+            return Poll::Pending;
+        }
+        self.start_in_wheel(cx)
+    }
+
+    #[track_caller]
+    fn start_in_wheel(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let zero = self.stage == Stage::Fresh && self.nanos == 0;
         let now = if zero { Instant::from_nanos(0) } else { now_or_panic() };
         if self.stage == Stage::Fresh {
@@ -149,6 +184,50 @@ impl Sleep {
         (self.index, self.seq) = (inserted.key.index, inserted.key.seq);
         self.home = Some(home);
         self.stage = Stage::Registered;
+    }
+
+    /// As [`Sleep::check`], for one that was young when it was last polled, and may be so still.
+    #[track_caller]
+    fn check_young(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let home = self.home.as_ref().expect("young sleeps have a home");
+        if nursery::has(home, self.key(), cx.waker()) {
+            return Poll::Pending;
+        }
+        match home.timers.state(self.key(), cx.waker()) {
+            State::Waiting => return Poll::Pending,
+            State::OtherWaker => return self.settle(cx),
+            State::Gone => self.nanos = home.timers.expired_until(),
+            State::Closed => {
+                self.nanos = (now_or_panic() + Duration::from_nanos(self.nanos)).as_nanos();
+                self.stage = Stage::Registered;
+                return self.check(cx);
+            }
+        }
+        self.home = None;
+        self.stage = Stage::Due;
+        Poll::Ready(())
+    }
+
+    /// Makes the timer wake whoever polls it now, without waiting for the end of the poll that made it.
+    #[track_caller]
+    fn settle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let home = self.home.as_ref().expect("young sleeps have a home");
+        let now_ns = home.clock().now().as_nanos();
+        let when_ns = nursery::deadline(home, self.key()).unwrap_or_else(|| now_ns.saturating_add(self.nanos));
+        match home.timers.settle_one(now_ns, self.key(), when_ns, cx.waker().clone()) {
+            Ok((unpark, before)) => {
+                drop(before);
+                if unpark {
+                    home.unpark();
+                }
+                Poll::Pending
+            }
+            // It fired, or was closed, in between.
+            Err(unused) => {
+                drop(unused);
+                self.check_young(cx)
+            }
+        }
     }
 
     /// Looks whether the timer has fired, and sees to it that it wakes the task that asks.
@@ -196,6 +275,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.stage {
             Stage::Fresh | Stage::Aimed => return self.start(cx),
+            Stage::Young => ready!(self.check_young(cx)),
             Stage::Registered => ready!(self.check(cx)),
             Stage::Due => {}
             Stage::Elapsed => return Poll::Ready(()),

@@ -49,6 +49,7 @@ pub struct Timers {
 struct Guarded {
     wheel: Wheel,
     closed: bool,
+    expired_until: u64,
     /// The batch of the last expiry, empty, kept for the next one.
     spare: Vec<Expired>,
 }
@@ -84,7 +85,7 @@ impl Timers {
     /// No timers, at this time.
     #[must_use]
     pub fn new(now_ns: u64) -> Timers {
-        let guarded = Guarded { wheel: Wheel::new(now_ns), closed: false, spare: Vec::new() };
+        let guarded = Guarded { wheel: Wheel::new(now_ns), closed: false, expired_until: now_ns, spare: Vec::new() };
         Timers { wheel: Mutex::new(guarded), armed_until: AtomicU64::new(AWAKE), len: AtomicUsize::new(0) }
     }
 
@@ -119,6 +120,83 @@ impl Timers {
         Ok(Inserted { key, unpark })
     }
 
+    /// Reserves entries for timers to come; none if the timers are closed.
+    pub fn reserve(&self, n: usize, mut take: impl FnMut(Key)) {
+        let mut guarded = self.wheel.lock();
+        if !guarded.closed {
+            (0..n).for_each(|_| take(guarded.wheel.reserve()));
+        }
+    }
+
+    /// Gives reserved entries back.
+    pub fn release(&self, keys: impl Iterator<Item = Key>) {
+        let mut guarded = self.wheel.lock();
+        for key in keys {
+            // A reserved entry's waker is none of anybody's.
+            drop(guarded.wheel.cancel(key));
+        }
+    }
+
+    /// Turns reserved entries into timers, by their owner, who is awake. Wakers that are not needed stay in the list.
+    pub fn settle(&self, now_ns: u64, timers: &mut [(Key, u64, Option<Waker>)]) {
+        let mut guarded = self.wheel.lock();
+        // After closing, whoever polls such a timer finds that out by itself.
+        if guarded.closed {
+            return;
+        }
+        guarded.wheel.skip_to(now_ns);
+        for (key, when_ns, waker) in timers {
+            if let Some(taken) = waker.take() {
+                *waker = guarded.wheel.settle(*key, *when_ns, taken).err();
+            }
+        }
+        self.count(&guarded);
+    }
+
+    /// Sees to it that a timer which was reserved, and may be so still, wakes this waker. True: unpark the owner.
+    ///
+    /// # Errors
+    /// The timer is gone, or the timers are closed: the waker comes back.
+    pub fn settle_one(
+        &self,
+        now_ns: u64,
+        key: Key,
+        when_ns: u64,
+        waker: Waker,
+    ) -> Result<(bool, Option<Waker>), Waker> {
+        let mut guarded = self.wheel.lock();
+        if guarded.closed {
+            return Err(waker);
+        }
+        guarded.wheel.skip_to(now_ns);
+        match guarded.wheel.settle(key, when_ns, waker) {
+            Ok(()) => {
+                self.count(&guarded);
+                // Relaxed: as in `insert`.
+                Ok((when_ns < self.armed_until.load(Ordering::Relaxed), None))
+            }
+            Err(waker) => guarded.wheel.replace_waker(key, waker).map(|before| (false, Some(before))),
+        }
+    }
+
+    /// The deadline of a timer that has not fired.
+    #[must_use]
+    pub fn when(&self, key: Key) -> Option<u64> {
+        self.wheel.lock().wheel.when(key)
+    }
+
+    /// Until what time timers have fired.
+    #[must_use]
+    pub fn expired_until(&self) -> u64 {
+        self.wheel.lock().expired_until
+    }
+
+    /// Whether the entries take more memory than a few timers need.
+    #[must_use]
+    pub fn is_big(&self) -> bool {
+        self.wheel.lock().wheel.is_big()
+    }
+
     /// Removes a timer. The waker is dropped by the caller, who holds no lock.
     #[must_use = "the waker is dropped by whoever holds no lock"]
     pub fn cancel(&self, key: Key) -> Option<Waker> {
@@ -133,6 +211,8 @@ impl Timers {
     pub fn state(&self, key: Key, waker: &Waker) -> State {
         let guarded = self.wheel.lock();
         match guarded.wheel.waker(key) {
+            Some(_) if guarded.closed => State::Closed,
+            Some(_) if guarded.wheel.is_reserved(key) => State::OtherWaker,
             Some(known) if known.will_wake(waker) => State::Waiting,
             Some(_) => State::OtherWaker,
             None if guarded.closed => State::Closed,
@@ -183,6 +263,7 @@ impl Timers {
     pub fn expire(&self, now_ns: u64, mut wake: impl FnMut(Waker)) -> usize {
         let mut fired = 0;
         let mut guarded = self.wheel.lock();
+        guarded.expired_until = now_ns;
         let mut batch = std::mem::take(&mut guarded.spare);
         loop {
             let more = guarded.wheel.expire(now_ns, &mut batch, BATCH);

@@ -48,8 +48,11 @@ const FAR: usize = DUE + 1;
 const NEVER: usize = DUE + 2;
 const LISTS: usize = DUE + 3;
 
-/// Marks a `prev` that names a list.
+/// Marks a `prev` that names a list. A reserved entry's `prev` is `NIL`, which names none.
 const HEAD: u32 = 1 << 31;
+
+/// The deadline of a reserved entry; nothing looks at it.
+const RESERVED: u64 = u64::MAX;
 
 /// Names one entry. Stale as soon as the entry has fired or was cancelled, and then harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +76,8 @@ pub struct Wheel {
     occupied: [u64; LEVELS],
     heads: [u32; LISTS],
     entries: Entries,
+    /// How many of them are reserved, hence no timers.
+    reserved: usize,
     /// Where a slot is sorted; empty between calls.
     scratch: Vec<u32>,
 }
@@ -87,6 +92,7 @@ impl Wheel {
             occupied: [0; LEVELS],
             heads: [NIL; LISTS],
             entries: Entries::new(),
+            reserved: 0,
             scratch: Vec::new(),
         }
     }
@@ -94,7 +100,7 @@ impl Wheel {
     /// How many entries there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() - self.reserved
     }
 
     /// Whether there are none.
@@ -112,11 +118,60 @@ impl Wheel {
         Key { index, seq }
     }
 
+    /// Makes an entry that is in no list yet, without a deadline, for a timer to come. See `nursery.rs`.
+    pub fn reserve(&mut self) -> Key {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        self.reserved += 1;
+        let waker = Some(Waker::noop().clone());
+        let index = self.entries.add(Entry { next: NIL, prev: NIL, seq, when: RESERVED, waker });
+        Key { index, seq }
+    }
+
+    /// Whether an entry is reserved still.
+    #[must_use]
+    pub fn is_reserved(&self, key: Key) -> bool {
+        self.entries.find(key.index, key.seq).is_some_and(|entry| entry.prev == NIL)
+    }
+
+    /// Turns a reserved entry into a timer.
+    ///
+    /// # Errors
+    /// It is not reserved any more: the waker comes back.
+    pub fn settle(&mut self, key: Key, when_ns: u64, waker: Waker) -> Result<(), Waker> {
+        if !self.is_reserved(key) {
+            return Err(waker);
+        }
+        self.reserved -= 1;
+        let entry = self.entries.get_mut(key.index);
+        entry.when = when_ns;
+        // What it had is the waker that does nothing.
+        entry.waker = Some(waker);
+        self.link(key.index, self.list_of(when_ns));
+        Ok(())
+    }
+
+    /// The deadline of a timer that has not fired.
+    #[must_use]
+    pub fn when(&self, key: Key) -> Option<u64> {
+        self.entries.find(key.index, key.seq).filter(|entry| entry.prev != NIL).map(|entry| entry.when)
+    }
+
+    /// Whether the entries take more memory than the first chunk.
+    #[must_use]
+    pub fn is_big(&self) -> bool {
+        self.entries.is_big()
+    }
+
     /// Removes a timer. `None`: it has fired, or was cancelled before.
     #[must_use = "the waker is dropped by whoever holds no lock"]
     pub fn cancel(&mut self, key: Key) -> Option<Waker> {
         self.entries.find(key.index, key.seq)?;
-        self.unlink(key.index);
+        if self.is_reserved(key) {
+            self.reserved -= 1;
+        } else {
+            self.unlink(key.index);
+        }
         Some(self.entries.remove(key.index).2)
     }
 

@@ -125,3 +125,74 @@ fn close_against_insert() {
         waker.assert_none_left();
     });
 }
+
+/// A reserved timer is settled by its owner while its sleep, sent elsewhere, is dropped there: it is gone, and the
+/// waker is not kept.
+#[test]
+fn settle_against_cancel() {
+    check("settle_against_cancel", unbounded(), || {
+        let (timers, waker) = (Arc::new(Timers::new(0)), TestWaker::new());
+        let mut key = None;
+        timers.reserve(1, |reserved| key = Some(reserved));
+        let key = key.unwrap();
+        assert!(timers.is_empty(), "what is reserved is no timer");
+        let other = timers.clone();
+        let dropper = thread::spawn(move || drop(other.cancel(key)));
+        let mut settled = [(key, TICK, Some(waker.waker()))];
+        timers.settle(0, &mut settled);
+        drop(settled);
+        dropper.join().unwrap();
+        assert!(timers.is_empty());
+        assert_eq!(timers.expire(TICK, std::task::Waker::wake), 0);
+        waker.assert_none_left();
+    });
+}
+
+/// A reserved timer is settled by its owner while its sleep, sent elsewhere, is polled there: it fires once, and wakes
+/// whoever polled it there.
+#[test]
+fn settle_against_poll_elsewhere() {
+    check("settle_against_poll_elsewhere", unbounded(), || {
+        let (timers, maker, other) = (Arc::new(Timers::new(0)), TestWaker::new(), TestWaker::new());
+        let mut key = None;
+        timers.reserve(1, |reserved| key = Some(reserved));
+        let key = key.unwrap();
+        let (timers2, other2) = (timers.clone(), other.waker());
+        let poller = thread::spawn(move || {
+            assert_eq!(timers2.state(key, &other2), State::OtherWaker);
+            let (unpark, before) = timers2.settle_one(0, key, 2 * TICK, other2).unwrap();
+            assert!(!unpark, "the owner is awake");
+            drop(before);
+        });
+        let mut settled = [(key, TICK, Some(maker.waker()))];
+        timers.settle(0, &mut settled);
+        drop(settled);
+        poller.join().unwrap();
+        assert_eq!(timers.len(), 1);
+        assert_eq!(timers.expire(2 * TICK, std::task::Waker::wake), 1);
+        assert_eq!((maker.count(), other.count()), (0, 1));
+        maker.assert_none_left();
+        other.assert_none_left();
+    });
+}
+
+/// The timers are closed while reserved ones are settled: whoever polls such a timer is told, and nothing is left.
+#[test]
+fn settle_against_close() {
+    check("settle_against_close", unbounded(), || {
+        let (timers, waker) = (Arc::new(Timers::new(0)), TestWaker::new());
+        let mut key = None;
+        timers.reserve(1, |reserved| key = Some(reserved));
+        let key = key.unwrap();
+        let other = timers.clone();
+        let closer = thread::spawn(move || other.close(std::task::Waker::wake));
+        let mut settled = [(key, TICK, Some(waker.waker()))];
+        timers.settle(0, &mut settled);
+        drop(settled);
+        let woken = closer.join().unwrap();
+        assert_eq!(waker.count(), woken);
+        assert_eq!(timers.state(key, &waker.waker()), State::Closed);
+        drop(timers.cancel(key));
+        waker.assert_none_left();
+    });
+}

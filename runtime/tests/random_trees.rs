@@ -124,7 +124,9 @@ struct Alive(Vec<Arc<AtomicUsize>>);
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.0.iter().for_each(|count| drop(count.fetch_sub(1, SeqCst)));
+        for count in &self.0 {
+            count.fetch_sub(1, SeqCst);
+        }
     }
 }
 
@@ -132,7 +134,9 @@ type Node = Pin<Box<dyn Future<Output = Result<(), TreeError>> + Send>>;
 
 impl Place {
     fn alive(&self) -> Alive {
-        self.live.iter().for_each(|count| drop(count.fetch_add(1, SeqCst)));
+        for count in &self.live {
+            count.fetch_add(1, SeqCst);
+        }
         Alive(self.live.clone())
     }
 

@@ -19,6 +19,9 @@ pub trait GroupOutput<E> {
     /// What the task's handle gives.
     type Value;
     /// The value, or the group's error.
+    ///
+    /// # Errors
+    /// What goes to the group.
     fn into_result(self) -> Result<Self::Value, E>;
 }
 

@@ -15,7 +15,7 @@ use raddle_io::reactor::Reactor;
 use super::handle::Handle;
 use crate::harness::ambient;
 use crate::harness::create::create_main;
-use crate::harness::join::Join;
+use crate::harness::join::{Join, is_current};
 use crate::scheduler::config::Config;
 use crate::scheduler::context;
 use crate::scheduler::phase::Phase;
@@ -80,7 +80,8 @@ struct Runtime {
 impl Runner {
     /// A runtime with a worker per available core.
     pub fn new() -> Runner {
-        Runner { config: Config::default(), runtime: None, _local: PhantomData }
+        let config = Config { is_own_waker: is_current, ..Config::default() };
+        Runner { config, runtime: None, _local: PhantomData }
     }
 
     /// How many workers there are at most, the calling thread among them; the others start when there is surplus

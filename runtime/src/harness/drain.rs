@@ -6,16 +6,19 @@ use std::task::{Context, Poll};
 
 use super::cleanups::Cleanups;
 use super::collector;
-use super::poll::{complete, end_context};
+use super::poll::{complete, end_context, settle_timers};
 use super::waker;
-use crate::scheduler::worker::Worker;
+use crate::scheduler::worker::{Flags, Worker};
 use crate::task::header::TaskRef;
 use crate::task::side;
 use crate::task::state::{AfterPending, Outcome};
 
 /// Ends a task whose last poll kept cleanup, or that has a side record; by the holder of OWNED.
 #[cold]
-pub(super) fn end(worker: &Worker, task: TaskRef, outcome: Outcome) {
+pub(super) fn end(worker: &Worker, task: TaskRef, outcome: Outcome, flags: Flags) {
+    if flags.young() {
+        settle_timers(task);
+    }
     let kept = collector::take_kept();
     if kept.is_empty() && !task.side().is_some_and(side::Side::has_adopted) {
         end_context(worker, task);
@@ -37,13 +40,16 @@ fn go_on(worker: &Worker, task: TaskRef, mut drain: side::Drain) {
     let waker = waker::borrowed(task);
     let polled = drain.rest.as_mut().poll(&mut Context::from_waker(&waker));
     let flags = worker.take_flags();
+    if flags.young() {
+        settle_timers(task);
+    }
     if polled.is_ready() {
         drop(drain.rest);
         end_context(worker, task);
         return complete(worker, task, drain.outcome);
     }
     task.side_or_make().put_drain(drain);
-    if !flags.are_quiet() {
+    if flags.yielded() || flags.keeping() {
         // It yielded, or a cleanup left more to await: another look.
         return worker.push_back(task);
     }

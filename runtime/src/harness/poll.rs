@@ -48,8 +48,8 @@ pub(super) unsafe fn run<S: Stored>(task: TaskRef) {
                 match follow_flags(worker, task, flags) {
                     Follow::GoOn => {}
                     Follow::Queued => return,
-                    // SAFETY: OWNED is ours; the future, which said that it has failed, is not polled again.
                     Follow::Failed => {
+                        // SAFETY: OWNED is ours; the future, which said that it has failed, is not polled again.
                         return unsafe { finish::<S>(worker, task, Err(TaskError::Failed), Outcome::Value) };
                     }
                 }
@@ -85,6 +85,9 @@ enum Follow {
 /// What a pending poll left besides.
 #[cold]
 fn follow_flags(worker: &Worker, task: TaskRef, flags: Flags) -> Follow {
+    if flags.young() {
+        settle_timers(task);
+    }
     if flags.failed() {
         if flags.keeping() {
             worker.set_keeping();
@@ -99,6 +102,11 @@ fn follow_flags(worker: &Worker, task: TaskRef, flags: Flags) -> Follow {
     }
     worker.push_back(task);
     Follow::Queued
+}
+
+/// Puts the timers that have survived the poll which made them into the wheel.
+pub(super) fn settle_timers(task: TaskRef) {
+    raddle_io::nursery::settle(&waker::borrowed(task));
 }
 
 /// Drops the future of a cancelled task, here on its worker.
@@ -118,8 +126,9 @@ unsafe fn finish<S: Stored>(worker: &Worker, task: TaskRef, output: Result<S::Ou
         guard(task, "a task's future panicked while it was dropped", drop_future);
         (*stage).output = output;
     }
-    if worker.take_flags().keeping() || task.has_side() {
-        return drain::end(worker, task, outcome);
+    let flags = worker.take_flags();
+    if !flags.are_quiet() || task.has_side() {
+        return drain::end(worker, task, outcome, flags);
     }
     complete(worker, task, outcome);
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use raddle_io::Clock;
@@ -18,6 +19,8 @@ pub(crate) struct Config {
     pub(crate) blocking_threads: usize,
     pub(crate) clock: Clock,
     pub(crate) on_exception: Option<Arc<ExceptionHandler>>,
+    /// Whether a waker is that of the task being polled on this thread; the harness knows.
+    pub(crate) is_own_waker: fn(&Waker) -> bool,
 }
 
 /// What shutdown waits for stuck tasks and blocking threads where nothing else was asked for.
@@ -37,6 +40,7 @@ impl Default for Config {
             blocking_threads: (cores + 4).min(32),
             clock: Clock::real(),
             on_exception: None,
+            is_own_waker: |_| false,
         }
     }
 }

@@ -91,6 +91,7 @@ impl Worker {
     }
 
     fn freeze(&self) {
+        raddle_io::nursery::rest();
         self.stop_searching_if_so();
         self.shared.threads.wait_while_frozen(&self.shared);
         self.measured.set(Measured::default());
@@ -245,6 +246,7 @@ impl Worker {
     }
 
     fn sleep_in_reactor(&self, trimmable: bool) {
+        raddle_io::nursery::rest();
         let at_most = self.closing_timeout().or(trimmable.then_some(TRIM_AFTER));
         match self.reactor.park(at_most) {
             Ok(0) if trimmable && self.queue.len() == 0 => {

@@ -94,6 +94,11 @@ fn look(shared: &Shared, seen: &mut [Seen]) -> bool {
         let (polls, turns) = (remote.counters.polls.get(), remote.counters.turns.get());
         let watched = awake && last.awake;
         last.still = if watched && polls == last.polls { last.still + 1 } else { 0 };
+        if last.still > 0
+            && let Some(reactor) = remote.reactor()
+        {
+            reactor.bound_young();
+        }
         let thread = remote.thread.load(Ordering::Relaxed);
         let stuck = last.still >= RUNNABLE_TICKS || (last.still > 0 && last.probe.is_blocked(thread));
         mark(shared, index, stuck);

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ptr::NonNull;
+use std::task::Waker;
 
 use crossbeam_utils::CachePadded;
 use raddle_io::context::Context;
@@ -12,6 +13,7 @@ use raddle_io::reactor::Reactor;
 use super::config::cores;
 use super::phase::Phase;
 use super::remote::Remote;
+use super::resolve;
 use super::run_queue::LocalQueue;
 use super::shared::{Seed, Shared};
 use crate::rng::Rng;
@@ -80,6 +82,7 @@ impl Flags {
     const KEEPING: u8 = 2;
     const CLEANING: u8 = 4;
     const FAILED: u8 = 8;
+    const YOUNG: u8 = 16;
 
     fn with(self, flag: u8) -> Flags {
         Flags(self.0 | flag)
@@ -109,6 +112,11 @@ impl Flags {
     /// The task has ended, and its error went elsewhere.
     pub(crate) fn failed(self) -> bool {
         self.has(Flags::FAILED)
+    }
+
+    /// The task made timers that are to be settled.
+    pub(crate) fn young(self) -> bool {
+        self.has(Flags::YOUNG)
     }
 
     /// The task dropped something that is to be awaited.
@@ -165,7 +173,9 @@ impl Worker {
 
     /// What sockets and timers polled on this thread register with.
     pub(crate) fn io_context(&self) -> Context {
-        self.shared.io_context(self.reactor.clone())
+        let young =
+            (!self.single && !self.shared.clock().is_virtual()).then_some(resolve::settles as fn(&Waker) -> bool);
+        Context { young, ..self.shared.io_context(self.reactor.clone()) }
     }
 
     /// The task being polled.
@@ -260,6 +270,11 @@ impl Worker {
     /// elsewhere: the task ends with [`TaskError::Failed`](crate::TaskError::Failed).
     pub(crate) fn set_failed(&self) {
         self.flags.set(self.flags.get().with(Flags::FAILED));
+    }
+
+    /// Notes that the current task made timers that are to be settled after its poll.
+    pub(super) fn set_young(&self) {
+        self.flags.set(self.flags.get().with(Flags::YOUNG));
     }
 
     /// As [`Worker::set_cleaning`], until the guard is dropped.
