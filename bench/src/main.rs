@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn rows_are_chosen_by_name_and_by_group() {
-        assert_eq!(names(&["fib", "chan_4"]), Ok(vec!["fib", "chan_4_1", "chan_4_4"]));
+        assert_eq!(names(&["fib", "queue_4"]), Ok(vec!["fib", "queue_4_1", "queue_4_4"]));
         assert_eq!(names(&["lifecycle"]), Ok(vec!["startup"]));
         assert!(names(&["nothing"]).unwrap_err().contains("`nothing`"));
         assert_eq!(names(&[]).unwrap().len(), rows::all().len());

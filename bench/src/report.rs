@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::measure::{Figures, NAMES, geometric_mean};
-use crate::rows::{Group, Metric};
+use crate::rows::{self, Group, Metric};
 
 /// A metric of a row with its figures.
 #[derive(Debug)]
@@ -20,14 +20,15 @@ impl Line {
     }
 }
 
-/// How many rows the mean is of; with fewer of them it is not printed, since it would mean something else.
-const SCHEDULER_ROWS: usize = 8;
+/// Of these groups the mean is reported.
+const MEANS: [Group; 2] = [Group::Scheduler, Group::Sync];
 
-/// The geometric mean of the scheduler rows, if all of them were measured.
-fn scheduler_mean(lines: &[Line]) -> Option<f64> {
+/// The geometric mean of a group's rows, if all of them were measured: of fewer it would mean something else.
+fn mean(group: Group, lines: &[Line]) -> Option<f64> {
     let ratios: Vec<f64> =
-        lines.iter().filter(|line| line.group == Group::Scheduler).map(|line| line.figures.ratio.median).collect();
-    (ratios.len() == SCHEDULER_ROWS).then(|| geometric_mean(&ratios)).flatten()
+        lines.iter().filter(|line| line.group == group).map(|line| line.figures.ratio.median).collect();
+    let rows = rows::all().iter().filter(|row| row.group == group).count();
+    (ratios.len() == rows).then(|| geometric_mean(&ratios)).flatten()
 }
 
 pub(crate) fn table(lines: &[Line]) -> String {
@@ -49,8 +50,10 @@ pub(crate) fn table(lines: &[Line]) -> String {
             "{name:24} {raddle:>12} {tokio:>12}   {median:10.2}   ({min:.2} .. {max:.2}), {pairs} pairs"
         );
     }
-    if let Some(mean) = scheduler_mean(lines) {
-        _ = writeln!(text, "\ngeometric mean of the scheduler rows: {mean:.2}");
+    let means: Vec<_> = MEANS.iter().filter_map(|group| Some((group.name(), mean(*group, lines)?))).collect();
+    for (number, (group, mean)) in means.iter().enumerate() {
+        let gap = if number == 0 { "\n" } else { "" };
+        _ = writeln!(text, "{gap}geometric mean of the {group} rows: {mean:.2}");
     }
     text
 }
@@ -64,8 +67,11 @@ fn quantity(value: f64, unit: &str) -> String {
 
 pub(crate) fn json(lines: &[Line]) -> String {
     let rows: Vec<String> = lines.iter().map(json_row).collect();
-    let mean = scheduler_mean(lines).map_or("null".into(), number);
-    format!("{{\"rows\": [\n  {}\n], \"scheduler_geometric_mean\": {mean}}}", rows.join(",\n  "))
+    let means = MEANS.map(|group| {
+        let mean = mean(group, lines).map_or("null".into(), number);
+        format!("\"{}_geometric_mean\": {mean}", group.name())
+    });
+    format!("{{\"rows\": [\n  {}\n], {}}}", rows.join(",\n  "), means.join(", "))
 }
 
 fn json_row(line: &Line) -> String {
@@ -114,7 +120,7 @@ mod tests {
         let text = json(&[line("spawn_local")]);
         assert!(text.contains("\"name\": \"spawn_local\", \"group\": \"scheduler\""));
         assert!(text.contains("\"ratio\": 2.0000, \"min\": 1.0000, \"max\": null, \"pairs\": 9"));
-        assert!(text.ends_with("\"scheduler_geometric_mean\": null}"));
+        assert!(text.ends_with("\"scheduler_geometric_mean\": null, \"sync_geometric_mean\": null}"));
     }
 
     #[test]

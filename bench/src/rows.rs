@@ -3,7 +3,8 @@
 use crate::engine::{Raddle, Tokio};
 use crate::sample::{Sample, Scale};
 use crate::workloads::{
-    chained_spawn, channel, coarse, fib, memory, mutex, ping_pong, sleep, spawn, stall, startup, timeout, yielding,
+    broadcast, chained_spawn, channel, coarse, event, fib, memory, mutex, ping_pong, semaphore, sleep, spawn, stall,
+    startup, timeout, watch, yielding,
 };
 
 /// Rows that are reported together.
@@ -95,10 +96,14 @@ pub(crate) fn all() -> Vec<Row> {
         row!("ping_pong", Scheduler, NS, ping_pong::oneshots),
         row!("chained_spawn", Scheduler, NS, chained_spawn::chains),
         row!("fib", Scheduler, NS, fib::tree),
-        row!("chan_1_1", Sync, NS, channel::one_to_one),
-        row!("chan_4_1", Sync, NS, channel::four_to_one),
-        row!("chan_4_4", Sync, NS, channel::four_to_four),
+        row!("queue_1_1", Sync, NS, channel::one_to_one),
+        row!("queue_4_1", Sync, NS, channel::four_to_one),
+        row!("queue_4_4", Sync, NS, channel::four_to_four),
         row!("mutex", Sync, NS, mutex::contended),
+        row!("semaphore", Sync, NS, semaphore::contended),
+        row!("event", Sync, NS, event::ping_pong),
+        row!("broadcast", Sync, NS, broadcast::one_to_four),
+        row!("watch", Sync, NS, watch::ping_pong),
         row!("timeout_ready", Timers, NS, timeout::ready),
         row!("timeout_pending", Timers, NS, timeout::pending),
         row!("timeout_pending_main", Timers, NS, timeout::pending_in_main),

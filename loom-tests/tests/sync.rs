@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use loom::cell::UnsafeCell;
 use loom::future::block_on;
 use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use raddle_loom_tests::sync::{
     Barrier, Condition, Event, Mutex, OnceCell, Queue, RecvError, RwLock, Semaphore, broadcast, channel, promise, watch,
@@ -158,6 +159,27 @@ fn event_set_and_clear_against_wait() {
     });
 }
 
+/// A task takes the flag down and then looks for work, another brings work and sets it: the work is seen, or the flag
+/// is up.
+#[test]
+fn event_clear_sees_what_it_undoes() {
+    check("event_clear_sees_what_it_undoes", unbounded(), || {
+        let house = Arc::new((Event::new(), AtomicBool::new(false)));
+        house.0.set();
+        let house2 = house.clone();
+        let bringer = thread::spawn(move || {
+            house2.1.store(true, Ordering::Relaxed);
+            house2.0.set();
+        });
+        house.0.clear();
+        if !house.1.load(Ordering::Relaxed) {
+            block_on(house.0.wait());
+            assert!(house.1.load(Ordering::Relaxed));
+        }
+        bringer.join().unwrap();
+    });
+}
+
 /// Two items go through a queue for one, while a get is given up: both arrive, in order.
 #[test]
 fn queue_put_against_get_and_cancel() {
@@ -206,101 +228,6 @@ fn queue_shutdown_against_get() {
         assert!(block_on(queue.get()).is_ok());
         assert!(block_on(queue.get()).is_err());
         putter.join().unwrap();
-    });
-}
-
-/// Two tasks share one permit: one after the other, and the second sees what the first wrote.
-#[test]
-fn semaphore_two_holders() {
-    check("semaphore_two_holders", unbounded(), || {
-        let house = Arc::new((Semaphore::new(1), UnsafeCell::new(0)));
-        let enter = |house: &(Semaphore, UnsafeCell<i32>)| {
-            let _permit = block_on(house.0.acquire());
-            // SAFETY: loom watches.
-            house.1.with_mut(|written| unsafe { *written += 1 });
-        };
-        let house2 = house.clone();
-        let other = thread::spawn(move || enter(&house2));
-        enter(&house);
-        other.join().unwrap();
-        assert_eq!(house.0.available_permits(), 1);
-        // SAFETY: loom watches.
-        house.1.with(|written| unsafe { assert_eq!(*written, 2) });
-    });
-}
-
-/// A waiter gives up while the permit comes back, and another waits behind it: the permit gets to that one.
-#[test]
-fn semaphore_cancel_against_release() {
-    check("semaphore_cancel_against_release", bounded(3), || {
-        let semaphore = Arc::new(Semaphore::new(1));
-        let permit = semaphore.try_acquire().unwrap();
-        let (semaphore2, semaphore3) = (semaphore.clone(), semaphore.clone());
-        let quitter = thread::spawn(move || poll_once(semaphore2.acquire()).map(drop));
-        let waiter = thread::spawn(move || drop(block_on(semaphore3.acquire())));
-        drop(permit);
-        quitter.join().unwrap();
-        waiter.join().unwrap();
-        assert_eq!(semaphore.available_permits(), 1);
-    });
-}
-
-/// A demand that is too large is given up while a permit comes in: the small one behind it goes.
-#[test]
-fn semaphore_large_demand_cancelled_against_release() {
-    check("semaphore_large_demand_cancelled_against_release", unbounded(), || {
-        let semaphore = Arc::new(Semaphore::new(0));
-        let mut large = Box::pin(semaphore.acquire_many(2));
-        let mut small = Box::pin(semaphore.acquire());
-        assert!(large.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        assert!(small.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        let semaphore2 = semaphore.clone();
-        let giver = thread::spawn(move || semaphore2.add_permits(1));
-        drop(large);
-        drop(block_on(small));
-        giver.join().unwrap();
-        assert!(!semaphore.is_locked());
-    });
-}
-
-/// Two tasks read a value and one writes it: the writer is alone.
-#[test]
-fn rwlock_readers_against_writer() {
-    check("rwlock_readers_against_writer", bounded(2), || {
-        let lock = Arc::new(RwLock::new(UnsafeCell::new(0)));
-        let readers = [0, 1].map(|_| {
-            let lock = lock.clone();
-            thread::spawn(move || {
-                let guard = block_on(lock.read());
-                // SAFETY: loom watches.
-                guard.with(|written| unsafe { *written })
-            })
-        });
-        let guard = block_on(lock.write());
-        // SAFETY: loom watches.
-        guard.with_mut(|written| unsafe { *written = 7 });
-        drop(guard);
-        for reader in readers {
-            assert!([0, 7].contains(&reader.join().unwrap()));
-        }
-        assert!(lock.try_write().is_some());
-    });
-}
-
-/// A writer that waits for a reader gives up while a second reader comes: that one goes beside the first.
-#[test]
-fn rwlock_cancelled_writer_against_reader() {
-    check("rwlock_cancelled_writer_against_reader", unbounded(), || {
-        let lock = Arc::new(RwLock::new(()));
-        let guard = lock.try_read();
-        let mut writer = Box::pin(lock.write());
-        assert!(writer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        let lock2 = lock.clone();
-        let reader = thread::spawn(move || drop(block_on(lock2.read())));
-        drop(writer);
-        reader.join().unwrap();
-        drop(guard);
-        assert!(lock.try_write().is_some());
     });
 }
 
@@ -400,6 +327,101 @@ fn watch_two_modifications() {
         let senders = [sender.clone(), sender].map(|sender| thread::spawn(move || sender.send_modify(|n| *n += 1)));
         assert!(block_on(receiver.wait_for(|n| *n == 2)).is_ok());
         senders.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// Two tasks share one permit: one after the other, and the second sees what the first wrote.
+#[test]
+fn semaphore_two_holders() {
+    check("semaphore_two_holders", unbounded(), || {
+        let house = Arc::new((Semaphore::new(1), UnsafeCell::new(0)));
+        let enter = |house: &(Semaphore, UnsafeCell<i32>)| {
+            let _permit = block_on(house.0.acquire());
+            // SAFETY: loom watches.
+            house.1.with_mut(|written| unsafe { *written += 1 });
+        };
+        let house2 = house.clone();
+        let other = thread::spawn(move || enter(&house2));
+        enter(&house);
+        other.join().unwrap();
+        assert_eq!(house.0.available_permits(), 1);
+        // SAFETY: loom watches.
+        house.1.with(|written| unsafe { assert_eq!(*written, 2) });
+    });
+}
+
+/// A waiter gives up while the permit comes back, and another waits behind it: the permit gets to that one.
+#[test]
+fn semaphore_cancel_against_release() {
+    check("semaphore_cancel_against_release", bounded(3), || {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.try_acquire().unwrap();
+        let (semaphore2, semaphore3) = (semaphore.clone(), semaphore.clone());
+        let quitter = thread::spawn(move || poll_once(semaphore2.acquire()).map(drop));
+        let waiter = thread::spawn(move || drop(block_on(semaphore3.acquire())));
+        drop(permit);
+        quitter.join().unwrap();
+        waiter.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+/// A demand that is too large is given up while a permit comes in: the small one behind it goes.
+#[test]
+fn semaphore_large_demand_cancelled_against_release() {
+    check("semaphore_large_demand_cancelled_against_release", unbounded(), || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut large = Box::pin(semaphore.acquire_many(2));
+        let mut small = Box::pin(semaphore.acquire());
+        assert!(large.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(small.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let semaphore2 = semaphore.clone();
+        let giver = thread::spawn(move || semaphore2.add_permits(1));
+        drop(large);
+        drop(block_on(small));
+        giver.join().unwrap();
+        assert!(!semaphore.is_locked());
+    });
+}
+
+/// Two tasks read a value and one writes it: the writer is alone.
+#[test]
+fn rwlock_readers_against_writer() {
+    check("rwlock_readers_against_writer", bounded(2), || {
+        let lock = Arc::new(RwLock::new(UnsafeCell::new(0)));
+        let readers = [0, 1].map(|_| {
+            let lock = lock.clone();
+            thread::spawn(move || {
+                let guard = block_on(lock.read());
+                // SAFETY: loom watches.
+                guard.with(|written| unsafe { *written })
+            })
+        });
+        let guard = block_on(lock.write());
+        // SAFETY: loom watches.
+        guard.with_mut(|written| unsafe { *written = 7 });
+        drop(guard);
+        for reader in readers {
+            assert!([0, 7].contains(&reader.join().unwrap()));
+        }
+        assert!(lock.try_write().is_some());
+    });
+}
+
+/// A writer that waits for a reader gives up while a second reader comes: that one goes beside the first.
+#[test]
+fn rwlock_cancelled_writer_against_reader() {
+    check("rwlock_cancelled_writer_against_reader", unbounded(), || {
+        let lock = Arc::new(RwLock::new(()));
+        let guard = lock.try_read();
+        let mut writer = Box::pin(lock.write());
+        assert!(writer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let lock2 = lock.clone();
+        let reader = thread::spawn(move || drop(block_on(lock2.read())));
+        drop(writer);
+        reader.join().unwrap();
+        drop(guard);
+        assert!(lock.try_write().is_some());
     });
 }
 

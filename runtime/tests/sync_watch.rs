@@ -186,7 +186,7 @@ fn a_modification_that_panics_is_none() {
 fn a_modification_that_sends_into_its_own_watch_is_told_and_may_look_at_it() {
     let (sender, receiver) = watch(1);
     let inner = catch_unwind(AssertUnwindSafe(|| sender.send_modify(|_| sender.send(5).unwrap())));
-    let text = *inner.unwrap_err().downcast::<String>().unwrap();
+    let text = *inner.unwrap_err().downcast::<&str>().unwrap();
     assert!(text.contains("send_modify sent into the watch that it modifies"), "{text}");
     sender.send_modify(|n| *n += *receiver.borrow());
     assert_eq!(*receiver.borrow(), 2);

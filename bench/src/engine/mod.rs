@@ -16,6 +16,11 @@ use std::time::Duration;
 pub(crate) use self::raddle::Raddle;
 pub(crate) use self::tokio::{Flavor, Tokio};
 
+/// What goes through a broadcast or a watch.
+pub(crate) trait Message: Copy + Send + Sync + 'static {}
+
+impl<T: Copy + Send + Sync + 'static> Message for T {}
+
 /// A live runtime. Nothing of it runs outside of `in_main` and `in_task`, so it does not disturb the other one.
 pub(crate) trait Engine: Sized + 'static {
     const NAME: &'static str;
@@ -27,6 +32,12 @@ pub(crate) trait Engine: Sized + 'static {
     type Sender<T: Send + 'static>: Clone + Send + Sync + 'static;
     type Receiver<T: Send + 'static>: Send + 'static;
     type Mutex<T: Send + 'static>: Send + Sync + 'static;
+    type Semaphore: Send + Sync + 'static;
+    type Event: Send + Sync + 'static;
+    type News<T: Message>: Send + 'static;
+    type Reader<T: Message>: Send + 'static;
+    type Changer<T: Message>: Send + 'static;
+    type Watcher<T: Message>: Send + 'static;
     type Stream: Send + 'static;
 
     /// What another runtime of the same kind and size is built from, on whatever thread.
@@ -86,6 +97,27 @@ pub(crate) trait Engine: Sized + 'static {
     fn mutex<T: Send + 'static>(value: T) -> Self::Mutex<T>;
     fn lock<T: Send + 'static>(mutex: &Self::Mutex<T>)
     -> impl Future<Output = impl DerefMut<Target = T> + Send> + Send;
+
+    fn semaphore(permits: usize) -> Self::Semaphore;
+    /// The permit goes back when it is dropped.
+    fn acquire(semaphore: &Self::Semaphore) -> impl Future<Output = impl Drop + Send> + Send;
+
+    /// A flag that one task raises and another takes down.
+    fn event() -> Self::Event;
+    fn signal(event: &Self::Event);
+    fn signalled(event: &Self::Event) -> impl Future<Output = ()> + Send;
+
+    /// Each value to each receiver.
+    fn broadcast<T: Message>(capacity: usize) -> Self::News<T>;
+    fn subscribe<T: Message>(news: &Self::News<T>) -> Self::Reader<T>;
+    fn publish<T: Message>(news: &Self::News<T>, value: T);
+    fn next<T: Message>(reader: &mut Self::Reader<T>) -> impl Future<Output = T> + Send;
+
+    /// One value, and who wants to know that it changed.
+    fn watch<T: Message>(value: T) -> (Self::Changer<T>, Self::Watcher<T>);
+    fn change<T: Message>(changer: &Self::Changer<T>, value: T);
+    /// The new value.
+    fn changed<T: Message>(watcher: &mut Self::Watcher<T>) -> impl Future<Output = T> + Send;
 
     fn accept(listener: TcpListener) -> impl Future<Output = io::Result<Self::Stream>> + Send;
     fn read(stream: &mut Self::Stream, buffer: &mut [u8]) -> impl Future<Output = io::Result<usize>> + Send;

@@ -9,9 +9,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use raddle::{Handle, Mutex, Pending, Promise, Queue, Runner, Task, TcpStream};
+use raddle::{
+    BroadcastReceiver, BroadcastSender, Event, Handle, Mutex, Pending, Promise, Queue, Runner, Semaphore, Task,
+    TcpStream, WatchReceiver, WatchSender,
+};
 
-use super::Engine;
+use super::{Engine, Message};
 
 raddle::context_var! { static VALUE: usize = 0; }
 
@@ -31,6 +34,12 @@ impl Engine for Raddle {
     type Sender<T: Send + 'static> = Queue<T>;
     type Receiver<T: Send + 'static> = Queue<T>;
     type Mutex<T: Send + 'static> = Mutex<T>;
+    type Semaphore = Semaphore;
+    type Event = Event;
+    type News<T: Message> = BroadcastSender<T>;
+    type Reader<T: Message> = BroadcastReceiver<T>;
+    type Changer<T: Message> = WatchSender<T>;
+    type Watcher<T: Message> = WatchReceiver<T>;
     type Stream = TcpStream;
 
     type Recipe = usize;
@@ -108,6 +117,44 @@ impl Engine for Raddle {
     }
     fn lock<T: Send + 'static>(mutex: &Mutex<T>) -> impl Future<Output = impl DerefMut<Target = T> + Send> + Send {
         mutex.lock()
+    }
+    fn semaphore(permits: usize) -> Semaphore {
+        Semaphore::new(permits)
+    }
+    fn acquire(semaphore: &Semaphore) -> impl Future<Output = impl Drop + Send> + Send {
+        semaphore.acquire()
+    }
+    fn event() -> Event {
+        Event::new()
+    }
+    fn signal(event: &Event) {
+        event.set();
+    }
+    async fn signalled(event: &Event) {
+        event.wait().await;
+        event.clear();
+    }
+    fn broadcast<T: Message>(capacity: usize) -> BroadcastSender<T> {
+        raddle::broadcast(capacity).0
+    }
+    fn subscribe<T: Message>(news: &BroadcastSender<T>) -> BroadcastReceiver<T> {
+        news.subscribe()
+    }
+    fn publish<T: Message>(news: &BroadcastSender<T>, value: T) {
+        assert!(news.send(value).is_ok(), "somebody receives");
+    }
+    async fn next<T: Message>(reader: &mut BroadcastReceiver<T>) -> T {
+        reader.recv().await.expect("the broadcast stays open, and nobody lags")
+    }
+    fn watch<T: Message>(value: T) -> (WatchSender<T>, WatchReceiver<T>) {
+        raddle::watch(value)
+    }
+    fn change<T: Message>(changer: &WatchSender<T>, value: T) {
+        assert!(changer.send(value).is_ok(), "somebody watches");
+    }
+    async fn changed<T: Message>(watcher: &mut WatchReceiver<T>) -> T {
+        watcher.changed().await.expect("the watch stays open");
+        *watcher.borrow_and_update()
     }
     async fn accept(listener: TcpListener) -> io::Result<TcpStream> {
         let (stream, _peer) = raddle::TcpListener::try_from(listener)?.accept().await?;

@@ -13,10 +13,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::Engine;
+use super::{Engine, Message};
 
 /// Which of tokio's schedulers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,12 @@ impl Engine for Tokio {
     type Sender<T: Send + 'static> = mpsc::Sender<T>;
     type Receiver<T: Send + 'static> = Receiver<T>;
     type Mutex<T: Send + 'static> = Mutex<T>;
+    type Semaphore = Semaphore;
+    type Event = Notify;
+    type News<T: Message> = broadcast::Sender<T>;
+    type Reader<T: Message> = broadcast::Receiver<T>;
+    type Changer<T: Message> = watch::Sender<T>;
+    type Watcher<T: Message> = watch::Receiver<T>;
     type Stream = TcpStream;
 
     type Recipe = (Flavor, usize);
@@ -143,6 +149,43 @@ impl Engine for Tokio {
     }
     fn lock<T: Send + 'static>(mutex: &Mutex<T>) -> impl Future<Output = impl DerefMut<Target = T> + Send> + Send {
         mutex.lock()
+    }
+    fn semaphore(permits: usize) -> Semaphore {
+        Semaphore::new(permits)
+    }
+    async fn acquire(semaphore: &Semaphore) -> impl Drop + Send {
+        semaphore.acquire().await.expect("the semaphore stays open")
+    }
+    fn event() -> Notify {
+        Notify::new()
+    }
+    fn signal(event: &Notify) {
+        event.notify_one();
+    }
+    fn signalled(event: &Notify) -> impl Future<Output = ()> + Send {
+        event.notified()
+    }
+    fn broadcast<T: Message>(capacity: usize) -> broadcast::Sender<T> {
+        broadcast::channel(capacity).0
+    }
+    fn subscribe<T: Message>(news: &broadcast::Sender<T>) -> broadcast::Receiver<T> {
+        news.subscribe()
+    }
+    fn publish<T: Message>(news: &broadcast::Sender<T>, value: T) {
+        assert!(news.send(value).is_ok(), "somebody receives");
+    }
+    async fn next<T: Message>(reader: &mut broadcast::Receiver<T>) -> T {
+        reader.recv().await.expect("the broadcast stays open, and nobody lags")
+    }
+    fn watch<T: Message>(value: T) -> (watch::Sender<T>, watch::Receiver<T>) {
+        watch::channel(value)
+    }
+    fn change<T: Message>(changer: &watch::Sender<T>, value: T) {
+        assert!(changer.send(value).is_ok(), "somebody watches");
+    }
+    async fn changed<T: Message>(watcher: &mut watch::Receiver<T>) -> T {
+        watcher.changed().await.expect("the watch stays open");
+        *watcher.borrow_and_update()
     }
     async fn accept(listener: TcpListener) -> io::Result<TcpStream> {
         listener.set_nonblocking(true)?;

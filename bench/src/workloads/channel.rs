@@ -1,4 +1,5 @@
-//! Messages through a channel of 100 places.
+//! Messages through a channel of 100 places: a `Queue`, and tokio's mpsc. That has a single receiver, so four consumers
+//! share it in a tokio `Mutex`, which is what its users do.
 
 use std::time::Instant;
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use super::broadcast_state::State;
 use super::channel_error::{BroadcastTryRecvError, RecvError, SendError};
 use super::coop;
-use super::waiters::{Key, Turn, wake_released};
+use super::waiters::{Key, Released, Turn};
 use crate::shim::atomic::{AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
 
@@ -53,8 +53,8 @@ struct Shared<T> {
 }
 
 impl<T> Shared<T> {
-    fn wake_released(&self) {
-        wake_released(&self.state, |state| &mut state.waiters);
+    fn wake(&self, released: Released) {
+        released.wake(&self.state, |state| &mut state.waiters);
     }
 
     fn fmt_as(&self, name: &str, next: Option<u64>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,11 +109,9 @@ impl<T> BroadcastSender<T> {
             return Err(SendError(Arc::try_unwrap(value).ok().expect("nobody has seen the value")));
         }
         let oldest = state.push(value);
-        let released = state.waiters.release();
+        let released = state.waiters.release_all();
         drop(state);
-        if released {
-            self.shared.wake_released();
-        }
+        self.shared.wake(released);
         drop(oldest);
         Ok(receivers)
     }
@@ -198,11 +196,9 @@ impl<T> Drop for BroadcastSender<T> {
         }
         let mut state = self.shared.state.lock();
         state.is_closed = true;
-        let released = state.waiters.release();
+        let released = state.waiters.release_all();
         drop(state);
-        if released {
-            self.shared.wake_released();
-        }
+        self.shared.wake(released);
     }
 }
 

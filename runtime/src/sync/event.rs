@@ -1,19 +1,26 @@
 //! A flag that tasks wait for: asyncio's `Event`.
 //!
-//! The flag changes only under the waiters' lock, and a waiter queues up only when it has seen, under that lock, that
-//! the flag is down. So a `set` either comes before and is seen, or comes after and releases the waiter. Being
-//! released is a fact about the waiter, not about the flag: a `clear` right after the `set` takes nothing back. The
-//! atomic copy of the flag spares `is_set` and a `wait` on a set event the lock.
+//! Sets are counted, and `cleared` is the number of the last set that a clear has undone: the flag is up while there have
+//! been more. A set counts itself under the waiters' lock, and a waiter queues up only when it has seen, under that lock,
+//! that the flag is down. So a `set` either comes before and is seen, or comes after and releases the waiter. Being
+//! released is a fact about the waiter, not about the flag: it remembers how many sets there were when it queued up, and
+//! one more lets it go, whatever a `clear` does meanwhile. It needs no lock to see that, and its entry is taken out by
+//! the `set`.
+//!
+//! **The feared interleaving** is a task that clears the flag and then looks for work, while another brings work and sets
+//! it: the clear undoes that set, and the look does not see the work. But a clear, which takes no lock, undoes the sets
+//! that it has seen and no other, and with them it has seen what came before them. (Of two clears at a time the one that
+//! has seen more prevails.)
 
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::coop;
-use super::waiters::{Key, Turn, Waiters, wake_released};
-use crate::shim::atomic::{AtomicBool, Ordering};
+use super::waiters::{Key, Turn, Waiters};
+use crate::shim::atomic::{AtomicU64, Ordering};
 use crate::shim::{Mutex, const_unless_loom};
 
 /// A flag that any number of tasks wait for until somebody sets it.
@@ -38,8 +45,16 @@ use crate::shim::{Mutex, const_unless_loom};
 /// });
 /// ```
 pub struct Event {
-    is_set: AtomicBool,
-    waiters: Mutex<Waiters>,
+    /// How many sets there were: a copy of the line's.
+    sets: AtomicU64,
+    /// How many of them have been undone.
+    cleared: AtomicU64,
+    line: Mutex<Line>,
+}
+
+struct Line {
+    sets: u64,
+    waiters: Waiters,
 }
 
 impl Event {
@@ -53,7 +68,8 @@ impl Event {
         /// assert!(!READY.is_set());
         /// ```
         pub fn new() -> Event {
-            Event { is_set: AtomicBool::new(false), waiters: Mutex::new(Waiters::new()) }
+            let line = Line { sets: 0, waiters: Waiters::new() };
+            Event { sets: AtomicU64::new(0), cleared: AtomicU64::new(0), line: Mutex::new(line) }
         }
     }
 
@@ -71,14 +87,13 @@ impl Event {
     /// raddle::run(event.wait());
     /// ```
     pub fn set(&self) {
-        let mut waiters = self.waiters.lock();
-        // Release: pairs with the Acquire in `is_set`, so that who sees the flag sees what came before it.
-        self.is_set.store(true, Ordering::Release);
-        let released = waiters.release();
-        drop(waiters);
-        if released {
-            wake_released(&self.waiters, |waiters| waiters);
-        }
+        let mut line = self.line.lock();
+        line.sets += 1;
+        // Release: pairs with the Acquire in `sets`, so that who sees the count sees what came before it.
+        self.sets.store(line.sets, Ordering::Release);
+        let released = line.waiters.release_all();
+        drop(line);
+        released.wake(&self.line, |line| &mut line.waiters);
     }
 
     /// Lowers the flag. Who was released by an earlier `set` stays released.
@@ -92,8 +107,11 @@ impl Event {
     /// assert!(!event.is_set());
     /// ```
     pub fn clear(&self) {
-        let _waiters = self.waiters.lock();
-        self.is_set.store(false, Ordering::Release);
+        let sets = self.sets();
+        // Relaxed, here and in `is_set`: whoever has to see this clear is ordered after it by other means.
+        if self.cleared.load(Ordering::Relaxed) < sets {
+            self.cleared.fetch_max(sets, Ordering::Relaxed);
+        }
     }
 
     /// Is the flag up?
@@ -104,8 +122,13 @@ impl Event {
     /// assert!(!raddle::Event::new().is_set());
     /// ```
     pub fn is_set(&self) -> bool {
+        self.sets() > self.cleared.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn sets(&self) -> u64 {
         // Acquire: pairs with the Release in `set`.
-        self.is_set.load(Ordering::Acquire)
+        self.sets.load(Ordering::Acquire)
     }
 
     /// Waits until the flag is up, or is raised once if it is not.
@@ -123,7 +146,7 @@ impl Event {
     /// ```
     #[track_caller]
     pub fn wait(&self) -> EventWait<'_> {
-        EventWait { event: self, key: None, caller: Location::caller() }
+        EventWait { event: self, key: None, sets: 0, caller: Location::caller() }
     }
 }
 
@@ -135,7 +158,7 @@ impl Default for Event {
 
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let waiters = self.waiters.lock().len();
+        let waiters = self.line.lock().waiters.len();
         f.debug_struct("Event").field("set", &self.is_set()).field("waiters", &waiters).finish()
     }
 }
@@ -145,7 +168,36 @@ impl fmt::Debug for Event {
 pub struct EventWait<'a> {
     event: &'a Event,
     key: Option<Key>,
+    /// With a key: how many sets there had been when it queued up.
+    sets: u64,
     pub(super) caller: &'static Location<'static>,
+}
+
+impl EventWait<'_> {
+    fn queue_up(&mut self, waker: Waker) -> Poll<()> {
+        let mut line = self.event.line.lock();
+        if self.event.is_set() {
+            return Poll::Ready(());
+        }
+        self.sets = line.sets;
+        self.key = Some(line.waiters.push(waker, ()));
+        Poll::Pending
+    }
+
+    /// Polled again, and maybe by somebody else, before its time.
+    #[cold]
+    fn renew(&mut self, waker: &Waker) -> Poll<()> {
+        let mut fresh = Some(waker.clone());
+        let mut line = self.event.line.lock();
+        if line.waiters.turn(&mut self.key) != Turn::Waiting {
+            return Poll::Ready(());
+        }
+        let renewed = line.waiters.wait(&mut self.key, waker, &mut fresh);
+        debug_assert!(renewed, "a clone was there");
+        drop(line);
+        drop(fresh);
+        Poll::Pending
+    }
 }
 
 impl Future for EventWait<'_> {
@@ -155,24 +207,14 @@ impl Future for EventWait<'_> {
         let this = self.get_mut();
         if this.key.is_none() {
             ready!(coop::poll_proceed(cx));
-            if this.event.is_set() {
-                return Poll::Ready(());
-            }
+            return if this.event.is_set() { Poll::Ready(()) } else { this.queue_up(cx.waker().clone()) };
         }
-        let mut fresh = None;
-        loop {
-            let mut waiters = this.event.waiters.lock();
-            match waiters.turn(&mut this.key) {
-                Turn::Granted | Turn::Released => return Poll::Ready(()),
-                Turn::New if this.event.is_set() => return Poll::Ready(()),
-                Turn::New | Turn::Waiting => {}
-            }
-            if waiters.wait(&mut this.key, cx.waker(), &mut fresh) {
-                return Poll::Pending;
-            }
-            drop(waiters);
-            fresh = Some(cx.waker().clone());
+        if this.event.sets() == this.sets {
+            return this.renew(cx.waker());
         }
+        // The set that let it go takes its entry out, or has done so.
+        this.key = None;
+        Poll::Ready(())
     }
 }
 
@@ -180,7 +222,7 @@ impl Drop for EventWait<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             // Two statements: the lock first, the waker after it.
-            let left = self.event.waiters.lock().leave(key);
+            let left = self.event.line.lock().waiters.leave(key);
             drop(left);
         }
     }

@@ -6,10 +6,10 @@
 //! reactor: a [`Waker`](std::task::Waker) is all that these files have heard of, so the loom models run over them as
 //! they are.
 //!
-//! `waiters` is the one queue of waiting futures; `lock`, `permits`, `event`, `queue_state` (under `channel`, too),
-//! `broadcast_state` and `watch_state` keep theirs under a short lock of their own, and no foreign code (a waker, a
-//! value's `Drop`) runs under it. `mutex`, `rwlock` and `promise` hold values in cells and are the only files here with
-//! unsafe code.
+//! `waiters` is the one queue of waiting futures; `lock`, `permits`, `event`, `condition`, `barrier`, `once_cell`,
+//! `queue_state` (under `channel`, too), `broadcast_state` and `watch_state` keep theirs under a short lock of their own,
+//! and no foreign code (a waker, a value's `Drop`) runs under it. `mutex`, `rwlock` and `promise` hold values in cells
+//! and are the only files here with unsafe code.
 
 mod barrier;
 mod bounded_semaphore;

@@ -79,6 +79,27 @@ pub(super) enum Left {
     Released,
 }
 
+/// Who was let go by [`Waiters::release_all`], and must be woken after the lock.
+#[derive(Debug)]
+#[must_use = "who was released must be woken"]
+pub(super) enum Released {
+    Nobody,
+    One(Waker),
+    Crowd,
+}
+
+impl Released {
+    /// Wakes them.
+    #[inline]
+    pub(super) fn wake<S>(self, shared: &Mutex<S>, waiters: impl Fn(&mut S) -> &mut Waiters) {
+        match self {
+            Released::Nobody => {}
+            Released::One(waker) => waker.wake(),
+            Released::Crowd => wake_released(shared, waiters),
+        }
+    }
+}
+
 /// `ticket` 0: vacant, `next` links the vacant ones. With a waker: in the list of those who wait, or of those who were
 /// released. Without: granted, in no list.
 #[derive(Debug)]
@@ -173,6 +194,7 @@ impl<W> Waiters<W> {
     }
 
     /// Queues up behind everybody.
+    #[inline]
     pub(super) fn push(&mut self, waker: Waker, note: W) -> Key {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.checked_add(1).expect("2^64 waits on one primitive");
@@ -239,6 +261,20 @@ impl<W> Waiters<W> {
         true
     }
 
+    /// Lets everybody go who waits at this moment, and takes the waker along if that is one: a crowd's wakers are fetched
+    /// after the lock, which costs a second one.
+    #[inline]
+    pub(super) fn release_all(&mut self) -> Released {
+        if self.waiting != 1 {
+            return if self.release() { Released::Crowd } else { Released::Nobody };
+        }
+        self.released_below = self.next_ticket.get();
+        let index = self.first;
+        let waker = self.unlink(index);
+        self.vacate(index);
+        waker.map_or(Released::Nobody, Released::One)
+    }
+
     /// A waiter gives up, or is done with a turn it never looked at.
     pub(super) fn leave(&mut self, key: Key) -> Left {
         match self.find(key) {
@@ -273,6 +309,7 @@ impl<W> Waiters<W> {
     }
 
     /// Takes a waiting entry out of the list, and its waker out of the entry.
+    #[inline]
     fn unlink(&mut self, index: u32) -> Option<Waker> {
         let entry = &mut self.entries[index as usize];
         let (waker, previous, next) = (entry.waker.take(), entry.previous, entry.next);
@@ -289,6 +326,7 @@ impl<W> Waiters<W> {
     }
 
     /// Gives an entry that is in no list back.
+    #[inline]
     fn vacate(&mut self, index: u32) {
         let entry = &mut self.entries[index as usize];
         entry.ticket = 0;

@@ -6,7 +6,7 @@ use std::panic::Location;
 
 use super::channel_error::SendError;
 use super::watch_futures::{WatchChanged, WatchWaitFor};
-use super::watch_state::{Shared, WriteTurn};
+use super::watch_state::Shared;
 use crate::shim::Arc;
 use crate::shim::atomic::Ordering;
 
@@ -60,8 +60,7 @@ impl<T> WatchSender<T> {
     /// ```
     #[track_caller]
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
-        let value = Arc::new(value);
-        self.replace(value, self.shared.turn(), false).map_err(|value| {
+        self.shared.send(Arc::new(value)).map_err(|value| {
             let value = Arc::try_unwrap(value).ok();
             SendError(value.expect("nobody has seen the value"))
         })
@@ -89,31 +88,10 @@ impl<T> WatchSender<T> {
     where
         T: Clone,
     {
-        let turn = self.shared.turn();
-        let value = turn.run(|| {
-            let mut value = T::clone(&self.borrow());
-            modify(&mut value);
-            value
-        });
-        let nobody_refuses = self.replace(Arc::new(value), turn, true);
-        debug_assert!(nobody_refuses.is_ok());
-    }
-
-    fn replace(&self, value: Arc<T>, turn: WriteTurn<'_, T>, for_nobody_too: bool) -> Result<(), Arc<T>> {
-        let mut state = self.shared.state.lock();
-        if state.receivers == 0 && !for_nobody_too {
-            return Err(value);
-        }
-        let old = std::mem::replace(&mut state.value, value);
-        state.version += 1;
-        let released = state.waiters.release();
-        drop(state);
-        drop(turn);
-        if released {
-            self.shared.wake_released();
-        }
-        drop(old);
-        Ok(())
+        let modification = self.shared.modify();
+        let mut value = T::clone(&self.borrow());
+        modify(&mut value);
+        modification.finish(Arc::new(value));
     }
 
     /// The value as it is now.
@@ -178,11 +156,9 @@ impl<T> Drop for WatchSender<T> {
         }
         let mut state = self.shared.state.lock();
         state.is_closed = true;
-        let released = state.waiters.release();
+        let released = state.waiters.release_all();
         drop(state);
-        if released {
-            self.shared.wake_released();
-        }
+        self.shared.wake(released);
     }
 }
 
@@ -291,9 +267,15 @@ impl<T> WatchReceiver<T> {
     /// assert!(!receiver.has_changed());
     /// ```
     pub fn borrow_and_update(&mut self) -> WatchRef<T> {
+        let (value, version) = self.look();
+        self.seen = version;
+        value
+    }
+
+    /// The value and its number.
+    pub(super) fn look(&self) -> (WatchRef<T>, u64) {
         let state = self.shared.state.lock();
-        self.seen = state.version;
-        WatchRef { value: state.value.clone() }
+        (WatchRef { value: state.value.clone() }, state.version)
     }
 
     /// Is there a value that this receiver has not seen?
@@ -307,7 +289,7 @@ impl<T> WatchReceiver<T> {
     /// assert!(receiver.has_changed(), "an equal value is a change, too");
     /// ```
     pub fn has_changed(&self) -> bool {
-        self.shared.state.lock().version != self.seen
+        self.shared.version() != self.seen
     }
 }
 

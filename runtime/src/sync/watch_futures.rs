@@ -10,37 +10,40 @@ use super::channel_error::WatchClosed;
 use super::coop;
 use super::waiters::{Key, Turn};
 use super::watch::{WatchReceiver, WatchRef};
-use super::watch_state::{Shared, State};
+use super::watch_state::Shared;
 
-/// Gives what `look` makes of a state that is not the one numbered `seen`, and waits for it.
+/// Waits for a version that is not `seen`, and gives it.
 #[inline]
-fn poll_newer<T, R>(
+fn poll_newer<T>(
     shared: &Shared<T>,
-    seen: Option<u64>,
+    seen: u64,
     key: &mut Option<Key>,
     cx: &mut Context<'_>,
-    look: impl FnOnce(&State<T>) -> R,
-) -> Poll<Result<R, WatchClosed>> {
+) -> Poll<Result<u64, WatchClosed>> {
     if key.is_none() {
         ready!(coop::poll_proceed(cx));
     }
-    let mut fresh = None;
-    loop {
-        let mut state = shared.state.lock();
-        let turn = state.waiters.turn(key);
-        if Some(state.version) != seen {
-            debug_assert_ne!(turn, Turn::Waiting, "whoever has something to see is released");
-            return Poll::Ready(Ok(look(&state)));
-        }
-        if state.is_closed {
-            return Poll::Ready(Err(WatchClosed));
-        }
-        if state.waiters.wait(key, cx.waker(), &mut fresh) {
-            return Poll::Pending;
-        }
-        drop(state);
-        fresh = Some(cx.waker().clone());
+    let version = shared.version();
+    if version != seen {
+        // The send that let it go takes its entry out, or has done so.
+        *key = None;
+        return Poll::Ready(Ok(version));
     }
+    // To wait is likely now, and takes a clone that must be made before the lock.
+    let mut fresh = Some(cx.waker().clone());
+    let mut state = shared.state.lock();
+    let turn = state.waiters.turn(key);
+    let version = state.version;
+    if version != seen {
+        debug_assert_ne!(turn, Turn::Waiting, "whoever has something to see is released");
+        return Poll::Ready(Ok(version));
+    }
+    if state.is_closed {
+        return Poll::Ready(Err(WatchClosed));
+    }
+    let waits = state.waiters.wait(key, cx.waker(), &mut fresh);
+    debug_assert!(waits, "a clone was there");
+    Poll::Pending
 }
 
 fn leave<T>(shared: &Shared<T>, key: &mut Option<Key>) {
@@ -71,7 +74,7 @@ impl<T> Future for WatchChanged<'_, T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let WatchChanged { receiver, key, .. } = self.get_mut();
-        let newer = poll_newer(&receiver.shared, Some(receiver.seen), key, cx, |state| state.version);
+        let newer = poll_newer(&receiver.shared, receiver.seen, key, cx);
         Poll::Ready(ready!(newer).map(|version| receiver.seen = version))
     }
 }
@@ -118,12 +121,15 @@ impl<T, F: FnMut(&T) -> bool> Future for WatchWaitFor<'_, T, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         loop {
-            let look = |state: &State<T>| (state.version, WatchRef { value: state.value.clone() });
-            let newer = poll_newer(&this.receiver.shared, this.refused, &mut this.key, cx, look);
-            let (version, value) = match ready!(newer) {
-                Ok(newer) => newer,
-                Err(closed) => return Poll::Ready(Err(closed)),
-            };
+            match this.refused {
+                None => ready!(coop::poll_proceed(cx)),
+                Some(refused) => {
+                    if let Err(closed) = ready!(poll_newer(&this.receiver.shared, refused, &mut this.key, cx)) {
+                        return Poll::Ready(Err(closed));
+                    }
+                }
+            }
+            let (value, version) = this.receiver.look();
             if (this.predicate)(&value) {
                 this.receiver.seen = version;
                 return Poll::Ready(Ok(value));
