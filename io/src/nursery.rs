@@ -60,6 +60,17 @@ pub(crate) struct Ticket {
     pub(crate) key: Key,
 }
 
+impl Ticket {
+    /// Whether the entry lies where nearly all others are gone from, so that a timer there would keep their memory.
+    fn is_far_out(&self) -> bool {
+        let index = self.key.index as usize;
+        index >= FEW && index / 2 >= self.home.timers.len()
+    }
+}
+
+/// Entries below this take no memory worth giving back.
+const FEW: usize = 64;
+
 #[derive(Clone, Copy)]
 struct Young {
     key: Key,
@@ -102,7 +113,8 @@ pub(crate) fn admit(waker: &Waker, duration_ns: u64) -> Option<Ticket> {
         if !(nursery.is_open_to(waker) || nursery.open(waker)) || nursery.young.len() >= CAPACITY {
             return None;
         }
-        if nursery.tickets.is_empty() {
+        if nursery.tickets.last().is_none_or(Ticket::is_far_out) {
+            nursery.give_back();
             nursery.reserve();
         }
         let ticket = nursery.tickets.pop()?;
