@@ -117,6 +117,13 @@ impl Sleep {
         self.stage == Stage::Elapsed
     }
 
+    /// Whether its time had come when it was polled first, so that all it waits for is the task's turn.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.stage == Stage::Due
+    }
+
     fn key(&self) -> Key {
         Key { index: self.index, seq: self.seq }
     }

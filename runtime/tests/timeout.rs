@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use common::{runner, virtual_runner};
-use raddle::{Instant, move_on_after, sleep, timeout, timeout_at, wait_for};
+use raddle::{Instant, create_local_task, deadline, move_on_after, sleep, timeout, timeout_at, wait_for, yield_now};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -27,6 +27,33 @@ fn a_result_that_is_there_at_the_deadline_wins() {
         assert!(timeout(Duration::ZERO, pending::<()>()).await.is_err());
         assert!(timeout(10 * MS, sleep(11 * MS)).await.is_err());
         assert_eq!(start.elapsed(), 20 * MS);
+    });
+}
+
+/// With no time left, whatever has to wait has waited too long: no turn is given, in which the others could help it.
+#[test]
+fn a_deadline_that_has_passed_strikes_before_the_first_turn() {
+    virtual_runner().run(async {
+        let begun = Rc::new(Cell::new(false));
+        let begins = begun.clone();
+        let task = create_local_task(async move { begins.set(true) });
+        assert!(timeout(Duration::ZERO, task).await.is_err());
+        yield_now().await;
+        assert!(!begun.get(), "a task that was cancelled before it began");
+        assert!(timeout(Duration::ZERO, yield_now()).await.is_err());
+        assert!(timeout_at(Instant::now() - MS, yield_now()).await.is_err());
+        assert!(deadline(Instant::now() - MS, async |_| yield_now().await).await.is_err());
+    });
+}
+
+/// What is there is there, also for a task that has used its budget up and has to take another turn to get it.
+#[test]
+fn a_deadline_that_has_passed_leaves_the_turn_that_the_budget_asks_for() {
+    virtual_runner().run(async {
+        let full = raddle::Mutex::new(());
+        for _ in 0..10_000 {
+            assert!(timeout(Duration::ZERO, full.lock()).await.is_ok());
+        }
     });
 }
 

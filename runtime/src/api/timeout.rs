@@ -1,9 +1,10 @@
 //! Deadlines around futures.
 //!
 //! The inner future is polled before the clock is looked at: a result that is there when the deadline has passed wins,
-//! and a future that is ready at once costs no clock read and no timer. At the deadline the inner future is dropped,
-//! the async cleanup that it hands over is awaited, and only then does the outer one return: what it held is released
-//! when the caller goes on.
+//! and a future that is ready at once costs no clock read and no timer. A deadline that has passed by then strikes as
+//! soon as the inner future has to wait: it gets no turn, so a task that has not begun never does. At the deadline the
+//! inner future is dropped, the async cleanup that it hands over is awaited, and only then does the outer one return:
+//! what it held is released when the caller goes on.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -118,10 +119,15 @@ impl<F: Future> Future for Timeout<F> {
             if let Poll::Ready(output) = this.frame.as_mut().poll_future(cx) {
                 return Poll::Ready(Ok(output));
             }
-            let sleep = Pin::new(this.sleep);
             // A future that uses up the whole budget each time must not keep its deadline from being seen.
             let starved = had_budget && !budget::has_remaining();
-            ready!(if starved { budget::with_unlimited(|| sleep.poll(cx)) } else { sleep.poll(cx) });
+            let sleep = Pin::new(&mut *this.sleep);
+            let polled = if starved { budget::with_unlimited(|| sleep.poll(cx)) } else { sleep.poll(cx) };
+            // A future that did not come to its work for want of budget has that one turn left.
+            let strikes_at_once = this.sleep.is_due() && had_budget && !starved;
+            if polled.is_pending() && !strikes_at_once {
+                return Poll::Pending;
+            }
             this.frame.as_mut().cancel();
             match *this.rule {
                 CleanupRule::Await => {}
