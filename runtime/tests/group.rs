@@ -448,3 +448,49 @@ fn a_failure_does_not_hide_a_cancellation_from_outside() {
     });
     assert_eq!(reports.take().len(), 1, "the failure has nobody else to go to");
 }
+
+/// Cleanup gives nothing, so a panic is how it fails; it is a failure like any other.
+#[test]
+fn a_cleanup_that_panics_is_a_failure_of_its_group() {
+    let _watch = watch();
+    let reports = Reports::default();
+    for workers in [1, 2] {
+        reports.of(runner(workers)).run(async {
+            let error = task_group(async |g: TaskGroup<Boom>| {
+                g.create_task(pending::<()>().finally(|_| async {
+                    sleep(40 * MS).await;
+                    panic!("in a child's cleanup")
+                }));
+                g.create_task(fail_after(5, "boom"));
+                pending::<()>().finally(|_| async { panic!("in the body's cleanup") }).await;
+                Ok(())
+            })
+            .await
+            .unwrap_err();
+            let text = ["boom", "panicked: in the body's cleanup", "panicked: in a child's cleanup"];
+            assert_eq!(texts(&error), text);
+            let names: Vec<_> = error.failures().iter().map(|failure| failure.task().id).collect();
+            assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2]);
+        });
+    }
+    assert_eq!(reports.take(), [""; 0]);
+    reports.of(virtual_runner()).run(async {
+        let group = task_group(async |g: TaskGroup| {
+            g.create_task(pending::<()>().finally(|_| async { panic!("nobody takes it") }));
+            Ok(())
+        });
+        assert!(timeout(MS, group).await.is_err());
+        let mut kept = None;
+        task_group(async |g: TaskGroup| {
+            kept = Some(g);
+            Ok(())
+        })
+        .await
+        .unwrap();
+        let late = kept.unwrap().create_task(pending::<()>().finally(|_| async { panic!("too late") }));
+        assert!(matches!(late.await, Err(TaskError::Cancelled)));
+    });
+    let reports = reports.take();
+    assert_eq!(reports.len(), 2, "{reports:#?}");
+    assert!(reports[0].contains("nobody takes it") && reports[1].contains("too late"), "{reports:#?}");
+}

@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use super::finally::{Ended, poll_caught, take_left};
 use crate::harness::adopt;
 use crate::harness::cleanups::Cleanups;
-use crate::harness::collector::collect;
+use crate::harness::collector::{Item, collect};
 use crate::scheduler::context;
 
 pin_project! {
@@ -70,9 +70,14 @@ impl<F: Future> Frame<F> {
 
     /// Drops the future and keeps what it hands over.
     pub(crate) fn cancel(self: Pin<&mut Self>) {
+        self.cancel_and(|item| item);
+    }
+
+    /// As [`Frame::cancel`]; what is handed over is looked at first.
+    pub(crate) fn cancel_and(self: Pin<&mut Self>, look: impl FnMut(Item) -> Item) {
         let mut this = self.project();
         let handed_over = collect(|| this.future.set(None));
-        this.cleanups.extend(handed_over);
+        this.cleanups.extend(handed_over.into_iter().map(look).collect());
     }
 
     /// Awaits what was handed over.

@@ -24,7 +24,7 @@ use std::task::{Context, Poll, Waker};
 use pin_project_lite::pin_project;
 
 use super::frame::Frame;
-use super::group_child::{GroupChild, GroupOutput};
+use super::group_child::{GroupChild, GroupOutput, watched};
 use super::group_error::{Failure, GroupError};
 use super::group_start::{Start, Started, handshake};
 use super::spawn::{NO_RUNTIME, create_on};
@@ -45,7 +45,8 @@ use crate::task::status::TaskInfo;
 /// nursery.
 ///
 /// The first error or panic, of a child or of the body, cancels the body and all children. All are awaited, with
-/// their async cleanup, and every failure is kept. A child that is cancelled by itself disturbs nobody.
+/// their async cleanup, and every failure is kept: also a panic of that cleanup. A child that is cancelled by itself
+/// disturbs nobody.
 ///
 /// The closure is called at once, its future polled in place: it may borrow. Children are tasks, hence `'static`.
 ///
@@ -199,7 +200,7 @@ impl<E: Send + 'static> TaskGroup<E> {
     /// Records a failure and cancels everything else in the group.
     pub(super) fn fail(&self, failure: Failure<E>) {
         let mut state = self.inner.state.lock();
-        if state.phase == Phase::Orphaned {
+        if matches!(state.phase, Phase::Orphaned | Phase::Closed) {
             drop(state);
             return report_lost(failure);
         }
@@ -381,7 +382,7 @@ where
         let group = &this.guard.0;
         if this.body.is_running() {
             if group.inner.is_aborting() {
-                this.body.as_mut().cancel();
+                this.body.as_mut().cancel_and(|item| watched(item, group));
             } else {
                 match this.body.as_mut().poll_caught(cx) {
                     Poll::Ready(Ok(Ok(value))) => *this.value = Some(value),
@@ -390,7 +391,9 @@ where
                         group.fail(Failure::Panicked { panic: Panic::new(crash.payload), task: this_task() });
                     }
                     // It may have cancelled its own group.
-                    Poll::Pending if group.inner.poll_aborting(cx) => this.body.as_mut().cancel(),
+                    Poll::Pending if group.inner.poll_aborting(cx) => {
+                        this.body.as_mut().cancel_and(|item| watched(item, group));
+                    }
                     Poll::Pending => return Poll::Pending,
                 }
             }
@@ -444,7 +447,8 @@ impl<E: Send + 'static> Drop for Guard<E> {
 
 /// The group was cancelled with whoever awaited it: there is nobody else to tell.
 fn report_lost<E: Send + 'static>(failure: Failure<E>) {
-    let text = ExceptionContext::new("a task group was cancelled, and nobody is left to be told of this failure");
+    let text =
+        ExceptionContext::new("a task group is over or was cancelled, and nobody is left to be told of this failure");
     let text = match failure {
         Failure::Error { error, task } => text.with_value(error).in_task(task),
         Failure::Panicked { panic, task } => text.with_panic(panic.message()).in_task(task),

@@ -10,6 +10,7 @@ use super::finally::poll_caught;
 use super::group::TaskGroup;
 use super::group_error::Failure;
 use crate::harness::adopt::hand_over;
+use crate::harness::collector::{Cleanup, Item, collect};
 use crate::scheduler::context;
 use crate::task::error::Panic;
 use crate::task::status::TaskInfo;
@@ -41,18 +42,35 @@ impl<T, E> GroupOutput<E> for Result<T, E> {
 
 pin_project! {
     /// The future of a group's task. It is polled by the task's harness alone, to which it says that it failed.
-    pub(super) struct GroupChild<F, E> {
+    pub(super) struct GroupChild<F, E>
+    where
+        E: Send,
+        E: 'static,
+    {
+        // There until this is dropped.
         #[pin]
-        future: F,
+        future: Option<F>,
         group: TaskGroup<E>,
         // False: the group took no more when this was made.
         accepted: bool,
     }
+
+    impl<F, E> PinnedDrop for GroupChild<F, E>
+    where
+        E: Send,
+        E: 'static,
+    {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let handed_over = collect(|| this.future.set(None));
+            handed_over.into_iter().for_each(|item| hand_over(watched(item, this.group)));
+        }
+    }
 }
 
-impl<F, E> GroupChild<F, E> {
+impl<F, E: Send + 'static> GroupChild<F, E> {
     pub(super) fn new(future: F, group: TaskGroup<E>, accepted: bool) -> GroupChild<F, E> {
-        GroupChild { future, group, accepted }
+        GroupChild { future: Some(future), group, accepted }
     }
 }
 
@@ -70,14 +88,15 @@ where
             // Whoever created it cancels it; until that is seen, it does nothing.
             return Poll::Pending;
         }
-        let failure = match poll_caught(this.future, cx) {
+        let future = this.future.as_pin_mut().expect("only the drop takes it out");
+        let failure = match poll_caught(future, cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(output)) => match output.into_result() {
                 Ok(value) => return Poll::Ready(value),
                 Err(error) => Failure::Error { error, task: own_task() },
             },
             Poll::Ready(Err(crash)) => {
-                crash.left.into_iter().for_each(hand_over);
+                crash.left.into_iter().for_each(|item| hand_over(watched(item, this.group)));
                 Failure::Panicked { panic: Panic::new(crash.payload), task: own_task() }
             }
         };
@@ -86,6 +105,35 @@ where
             worker.set_failed();
         }
         Poll::Pending
+    }
+}
+
+/// Async cleanup of a group's body or task: if it panics, the group has failed, as it has when they do.
+pub(super) fn watched<E: Send + 'static>(item: Item, group: &TaskGroup<E>) -> Item {
+    match item {
+        Item::Cleanup(Cleanup { future, at }) => {
+            let group = group.clone();
+            Item::Cleanup(Cleanup { future: Box::pin(MemberCleanup { future, group }), at })
+        }
+        Item::End(_) => item,
+    }
+}
+
+struct MemberCleanup<E> {
+    future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    group: TaskGroup<E>,
+}
+
+impl<E: Send + 'static> Future for MemberCleanup<E> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        poll_caught(Pin::new(&mut self.future), cx).map(|ended| {
+            if let Err(crash) = ended {
+                crash.left.into_iter().for_each(|item| hand_over(watched(item, &self.group)));
+                self.group.fail(Failure::Panicked { panic: Panic::new(crash.payload), task: own_task() });
+            }
+        })
     }
 }
 
