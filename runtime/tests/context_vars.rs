@@ -9,10 +9,10 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use common::{Count, Log, panic_of, runner, tell, virtual_runner, watch};
+use common::{Count, panic_of, runner, tell, virtual_runner, watch};
 use raddle::{
     Handle, Instant, Runner, TaskBuilder, TaskContext, call_at, call_later, call_soon, context_var, copy_context,
-    create_local_task, create_task, gather, promise, run, sleep, to_thread, yield_now,
+    create_local_task, create_task, promise, run, sleep, to_thread, yield_now,
 };
 
 context_var! {
@@ -392,83 +392,4 @@ fn the_first_value_is_made_once_and_when_it_is_needed() {
     assert_eq!(other.join().unwrap(), address);
     assert_eq!((declared::FIRST.get(), declared::MADE.get().unwrap().get()), (vec![1, 2, 3], 1));
     assert_eq!((declared::SECOND.get(), declared::FIRST.name()), (None, "FIRST"));
-}
-
-#[test]
-fn asyncios_scenario_to_the_letter() {
-    // But for the second look from a thread: `run_in_executor` does not copy the context there, and all do here.
-    let _watch = watch();
-    let log = Log::<String>::default();
-    let see = |log: &Log, what: &'static str| {
-        let log = log.clone();
-        move || log.push(format!("{what} sees {}", VAR.get()))
-    };
-    virtual_runner().run(async {
-        VAR.set("parent");
-        let t = create_task(child(log.clone(), "child"));
-        VAR.set("parent changed");
-        log.push(format!("child ends with {} | parent sees {}", t.await.unwrap(), VAR.get()));
-        child(log.clone(), "inline").await;
-        log.push(format!("after a direct await parent sees {}", VAR.get()));
-
-        let context = copy_context();
-        context.run(|| VAR.set("given"));
-        TaskBuilder::new().context(context.clone()).create(child(log.clone(), "explicit")).await.unwrap();
-        log.push(format!("given context now holds {} | parent sees {}", context.run(|| VAR.get()), VAR.get()));
-
-        let (done, is_done) = promise();
-        VAR.set("at call_soon");
-        let soon = see(&log, "call_soon");
-        call_soon(move || {
-            soon();
-            VAR.set("leak?");
-        });
-        VAR.set("at call_later");
-        let later = see(&log, "call_later");
-        call_later(Duration::from_millis(5), move || {
-            later();
-            tell(done, ());
-        });
-        VAR.set("now");
-        is_done.await.unwrap();
-        to_thread(see(&log, "to_thread")).await.unwrap();
-        to_thread(see(&log, "run_in_executor")).await.unwrap();
-
-        let (result, future) = promise();
-        let future = create_task(future);
-        VAR.set("at add_done_callback");
-        let callback = see(&log, "done callback");
-        future.on_done(move |_| callback());
-        VAR.set("at set_result");
-        tell(result, ());
-        sleep(Duration::ZERO).await;
-        VAR.set("in group");
-        create_task(child(log.clone(), "tg")).await.unwrap();
-        let gathered = gather([create_task(child(log.clone(), "gathered"))]).await;
-        let gathered: Vec<_> = gathered.into_iter().map(Result::unwrap).collect();
-        log.push(format!("gather child result: {gathered:?} parent: {}", VAR.get()).replace('"', "'"));
-    });
-    let expected = "\
-child starts with parent
-child ends with child | parent sees parent changed
-inline starts with parent changed
-after a direct await parent sees inline
-explicit starts with given
-given context now holds explicit | parent sees inline
-call_soon sees at call_soon
-call_later sees at call_later
-to_thread sees now
-run_in_executor sees now
-done callback sees at add_done_callback
-tg starts with in group
-gathered starts with in group
-gather child result: ['gathered'] parent: in group";
-    assert_eq!(log.take().join("\n"), expected);
-}
-
-async fn child(log: Log, tag: &'static str) -> &'static str {
-    log.push(format!("{tag} starts with {}", VAR.get()));
-    VAR.set(tag);
-    sleep(Duration::ZERO).await;
-    VAR.get()
 }
