@@ -1,0 +1,179 @@
+//! Where CPython's asyncio was wrong for years: each of these hangs, or fails, if the same mistake is made here.
+//!
+//! With one worker the two events that meet do so in one turn. With two they meet on two threads, round after round, so
+//! that either may be first; what must hold then is that nothing is swallowed, lost or given twice.
+
+mod common;
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{Count, Reports, runner, scaled, virtual_runner, watch};
+use raddle::{
+    Barrier, BoxError, Condition, Event, Mutex, Queue, Task, TaskError, TaskGroup, create_task, task_group, wait_for,
+    yield_now,
+};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Runs it in virtual time, and often with two workers.
+fn on_one_and_on_two_workers<F: Future<Output = ()>>(program: impl Fn() -> F) {
+    let _watch = watch();
+    virtual_runner().run(program());
+    let mut two = runner(2);
+    for _ in 0..scaled(5000) {
+        two.run(program());
+    }
+}
+
+/// Does both in one turn, in that order; with two workers, beside each other.
+async fn both(first: impl FnOnce() + Send + 'static, second: impl FnOnce() + Send + 'static) {
+    let other = create_task(async { second() });
+    first();
+    other.await.unwrap();
+}
+
+fn cancel<T>(task: &Task<T>) -> impl FnOnce() + Send + 'static + use<T> {
+    let canceller = task.canceller();
+    move || {
+        canceller.cancel();
+    }
+}
+
+#[track_caller]
+fn assert_cancelled<T>(ended: Result<T, TaskError>) {
+    assert!(matches!(ended, Err(TaskError::Cancelled)), "the cancellation was swallowed");
+}
+
+/// `wait_for`, in 3.11: the result comes and the task is cancelled in the same turn. It returned the result, and the
+/// task went on as if nobody had asked it to end.
+#[test]
+fn wait_for_does_not_swallow_a_cancel_that_comes_with_the_result() {
+    on_one_and_on_two_workers(async || {
+        for cancel_first in [false, true] {
+            let (queue, taken) = (Queue::unbounded(), Count::default());
+            let (items, count) = (queue.clone(), taken.clone());
+            let task = create_task(async move {
+                wait_for(items.get(), LONG).await.unwrap().unwrap();
+                count.add();
+                pending::<()>().await;
+            });
+            yield_now().await;
+            let (puts, cancel) = (queue.clone(), cancel(&task));
+            let put = move || puts.try_put("item").unwrap();
+            if cancel_first {
+                both(cancel, put).await
+            } else {
+                both(put, cancel).await
+            }
+            assert_cancelled(task.await);
+            assert_eq!(taken.get() + queue.len(), 1, "the item was taken, or it is still there");
+        }
+    });
+}
+
+/// `Condition`, up to 3.12.0: a waiter that was notified and then cancelled kept the notification, and the next one
+/// slept on beside work to do.
+#[test]
+fn a_condition_does_not_lose_the_notification_of_a_cancelled_waiter() {
+    on_one_and_on_two_workers(async || {
+        let state = Arc::new((Mutex::new(0), Condition::new()));
+        let waiter = |state: Arc<(Mutex<u32>, Condition)>| async move {
+            let mut waiting = state.0.lock().await;
+            *waiting += 1;
+            drop(state.1.wait(waiting).await);
+        };
+        let w1 = create_task(waiter(state.clone()));
+        until(&state.0, 1).await;
+        let w2 = create_task(waiter(state.clone()));
+        until(&state.0, 2).await;
+        let notifier = state.clone();
+        both(move || notifier.1.notify(1), cancel(&w1)).await;
+        if w1.await.is_ok() {
+            // It was faster than the cancellation: the notification was its own.
+            state.1.notify(1);
+        }
+        w2.await.unwrap();
+    });
+}
+
+/// Waits until so many have written themselves down; they stand in the line when they let go of the lock.
+async fn until(waiting: &Mutex<u32>, count: u32) {
+    while *waiting.lock().await < count {
+        yield_now().await;
+    }
+}
+
+/// `TaskGroup`, up to 3.12: a child failed and the group's owner was cancelled. The owner got the group's error, and
+/// the cancellation was forgotten.
+#[test]
+fn a_group_does_not_forget_a_cancel_for_a_failure() {
+    let (reports, failed, handled) = (Reports::default(), Count::default(), Count::default());
+    let program = async || {
+        for cancel_first in [false, true] {
+            let failing = Arc::new(Event::new());
+            let (fail, fails, handles) = (failing.clone(), failed.clone(), handled.clone());
+            let parent: Task<()> = create_task(async move {
+                let ended = task_group(async |g: TaskGroup| {
+                    g.create_task(async move {
+                        fail.wait().await;
+                        fails.add();
+                        Err::<(), BoxError>("failed".into())
+                    });
+                    Ok::<(), BoxError>(())
+                });
+                if ended.await.is_err_and(|error| error.first().is_some()) {
+                    handles.add();
+                }
+                pending::<()>().await;
+            });
+            yield_now().await;
+            yield_now().await;
+            let (fail, cancel) = (move || failing.set(), cancel(&parent));
+            if cancel_first {
+                both(cancel, fail).await
+            } else {
+                both(fail, cancel).await
+            }
+            assert_cancelled(parent.await);
+        }
+    };
+    let _watch = watch();
+    reports.of(virtual_runner()).run(program());
+    assert_eq!((failed.get(), reports.len()), (1, 1), "there is nobody else to be told");
+    let mut two = reports.of(runner(2));
+    for _ in 0..scaled(5000) {
+        two.run(program());
+    }
+    assert_eq!(handled.get() + reports.len(), failed.get(), "each failure was told once");
+}
+
+/// `Barrier`, still in 3.13: indices are given on arrival and taken back by counting down, so that after a waiter was
+/// cancelled, the next to arrive gets the index of one who is there.
+#[test]
+fn a_barrier_gives_each_index_once_after_a_cancelled_waiter() {
+    on_one_and_on_two_workers(async || {
+        for cancelled in 0..3 {
+            let barrier = Arc::new(Barrier::new(4));
+            let arrive = || {
+                let barrier = barrier.clone();
+                create_task(async move { barrier.wait().await.unwrap().index })
+            };
+            let mut waiters = vec![arrive(), arrive(), arrive()];
+            while barrier.n_waiting() < 3 {
+                yield_now().await;
+            }
+            let gone = waiters.remove(cancelled);
+            gone.cancel();
+            assert_cancelled(gone.await);
+            waiters.extend([arrive(), arrive()]);
+            let mut indices = Vec::new();
+            for waiter in waiters {
+                indices.push(waiter.await.unwrap());
+            }
+            indices.sort();
+            assert_eq!(indices, [0, 1, 2, 3]);
+        }
+    });
+}
