@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use common::{Log, Reports, virtual_runner, watch};
 use raddle::{
-    AsyncClose, Exit, FinallyExt, Instant, Runner, TaskError, create_task, defer_async, gather, promise, protect,
-    sleep, timeout, to_thread, with, yield_now,
+    AsyncClose, Exit, FinallyExt, Instant, Runner, TaskError, TaskGroup, create_task, defer_async, gather, promise,
+    protect, race, sleep, task_group, timeout, to_thread, with, yield_now,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -291,6 +291,38 @@ fn what_exceeds_the_grace_is_cut_and_reported_with_name_and_line() {
         assert!(report.contains(&format!("| {task} |")), "{report}");
         assert!(report.contains("tests/cleanup.rs:"), "{report}");
     }
+}
+
+#[test]
+fn a_race_and_a_group_cut_what_exceeds_the_grace() {
+    let _watch = watch();
+    let (log, reports): (Log, _) = (Log::default(), Reports::default());
+    reports.of(virtual_runner().grace(10 * MS)).run(async {
+        let start = Instant::now();
+        race((use_for_ever(Conn::new(&log, "loser")), sleep(5 * MS))).await;
+        assert_eq!(start.elapsed(), 15 * MS);
+        let group = task_group(async |g: TaskGroup| {
+            g.create_task(use_for_ever(Conn::new(&log, "child")));
+            sleep(5 * MS).await;
+            g.cancel();
+            use_for_ever(Conn::new(&log, "body")).await;
+            Ok(())
+        });
+        assert!(group.await.unwrap_err().is_cancelled());
+        assert_eq!(start.elapsed(), 30 * MS);
+        let forced = task_group(async |g: TaskGroup| {
+            g.create_task(use_for_ever(Conn::new(&log, "forced")));
+            pending::<()>().await;
+            Ok(())
+        });
+        assert!(timeout(5 * MS, forced).await.is_err());
+        assert_eq!(start.elapsed(), 45 * MS);
+    });
+    assert!(log.take().iter().all(|line| line.starts_with("closing")), "none was closed");
+    let reports = reports.take();
+    assert_eq!(reports.len(), 4, "{reports:#?}");
+    let tasks: Vec<_> = reports.iter().map(|report| report.split(" | ").nth(2).unwrap()).collect();
+    assert_eq!(tasks, ["Task-1", "Task-1", "Task-2", "Task-3"], "{reports:#?}");
 }
 
 #[test]
