@@ -6,7 +6,10 @@
 mod common;
 
 use std::future::{Future, pending};
+use std::hint::spin_loop;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use common::{Count, Reports, runner, scaled, virtual_runner, watch};
@@ -17,21 +20,57 @@ use raddle::{
 
 const LONG: Duration = Duration::from_secs(3600);
 
+const ROUNDS: usize = scaled(2000);
+
 /// Runs it in virtual time, and often with two workers.
-fn on_one_and_on_two_workers<F: Future<Output = ()>>(program: impl Fn() -> F) {
+fn on_one_and_on_two_workers<F: Future<Output = ()>>(program: impl Fn(Meeting) -> F) {
     let _watch = watch();
-    virtual_runner().run(program());
+    virtual_runner().run(program(Meeting::InOneTurn));
     let mut two = runner(2);
-    for _ in 0..scaled(5000) {
-        two.run(program());
+    for round in 0..ROUNDS {
+        two.run(program(Meeting::OnTwoThreads { round }));
     }
 }
 
-/// Does both in one turn, in that order; with two workers, beside each other.
-async fn both(first: impl FnOnce() + Send + 'static, second: impl FnOnce() + Send + 'static) {
-    let other = create_task(async { second() });
-    first();
-    other.await.unwrap();
+/// How two things happen together.
+#[derive(Clone, Copy)]
+enum Meeting {
+    /// One after the other, before anybody else has a turn.
+    InOneTurn,
+    /// Beside each other; the round decides who is a little later, and how much.
+    OnTwoThreads { round: usize },
+}
+
+impl Meeting {
+    async fn of(self, first: impl FnOnce() + Send + 'static, second: impl FnOnce() + Send + 'static) {
+        let here = Arc::new(AtomicUsize::new(0));
+        let there = here.clone();
+        let first = create_task(async move {
+            self.wait_for_the_other(&here, 0);
+            first();
+        });
+        let second = create_task(async move {
+            self.wait_for_the_other(&there, 1);
+            second();
+        });
+        // Only now, as it suspends, does this worker call for help.
+        first.await.unwrap();
+        second.await.unwrap();
+    }
+
+    /// Spins: both are to go on within nanoseconds.
+    fn wait_for_the_other(self, here: &AtomicUsize, side: usize) {
+        let Meeting::OnTwoThreads { round } = self else { return };
+        here.fetch_add(1, Ordering::AcqRel);
+        let mut spins = 0;
+        while here.load(Ordering::Acquire) < 2 {
+            spins += 1;
+            if spins % 10_000 == 0 { thread::yield_now() } else { spin_loop() }
+        }
+        if round % 2 == side {
+            (0..round % 64 * 16).for_each(|_| spin_loop());
+        }
+    }
 }
 
 fn cancel<T>(task: &Task<T>) -> impl FnOnce() + Send + 'static + use<T> {
@@ -50,7 +89,7 @@ fn assert_cancelled<T>(ended: Result<T, TaskError>) {
 /// task went on as if nobody had asked it to end.
 #[test]
 fn wait_for_does_not_swallow_a_cancel_that_comes_with_the_result() {
-    on_one_and_on_two_workers(async || {
+    on_one_and_on_two_workers(async |meeting: Meeting| {
         for cancel_first in [false, true] {
             let (queue, taken) = (Queue::unbounded(), Count::default());
             let (items, count) = (queue.clone(), taken.clone());
@@ -63,9 +102,9 @@ fn wait_for_does_not_swallow_a_cancel_that_comes_with_the_result() {
             let (puts, cancel) = (queue.clone(), cancel(&task));
             let put = move || puts.try_put("item").unwrap();
             if cancel_first {
-                both(cancel, put).await
+                meeting.of(cancel, put).await
             } else {
-                both(put, cancel).await
+                meeting.of(put, cancel).await
             }
             assert_cancelled(task.await);
             assert_eq!(taken.get() + queue.len(), 1, "the item was taken, or it is still there");
@@ -77,7 +116,7 @@ fn wait_for_does_not_swallow_a_cancel_that_comes_with_the_result() {
 /// slept on beside work to do.
 #[test]
 fn a_condition_does_not_lose_the_notification_of_a_cancelled_waiter() {
-    on_one_and_on_two_workers(async || {
+    on_one_and_on_two_workers(async |meeting| {
         let state = Arc::new((Mutex::new(0), Condition::new()));
         let waiter = |state: Arc<(Mutex<u32>, Condition)>| async move {
             let mut waiting = state.0.lock().await;
@@ -89,7 +128,7 @@ fn a_condition_does_not_lose_the_notification_of_a_cancelled_waiter() {
         let w2 = create_task(waiter(state.clone()));
         until(&state.0, 2).await;
         let notifier = state.clone();
-        both(move || notifier.1.notify(1), cancel(&w1)).await;
+        meeting.of(move || notifier.1.notify(1), cancel(&w1)).await;
         if w1.await.is_ok() {
             // It was faster than the cancellation: the notification was its own.
             state.1.notify(1);
@@ -110,7 +149,7 @@ async fn until(waiting: &Mutex<u32>, count: u32) {
 #[test]
 fn a_group_does_not_forget_a_cancel_for_a_failure() {
     let (reports, failed, handled) = (Reports::default(), Count::default(), Count::default());
-    let program = async || {
+    let program = async |meeting: Meeting| {
         for cancel_first in [false, true] {
             let failing = Arc::new(Event::new());
             let (fail, fails, handles) = (failing.clone(), failed.clone(), handled.clone());
@@ -132,19 +171,19 @@ fn a_group_does_not_forget_a_cancel_for_a_failure() {
             yield_now().await;
             let (fail, cancel) = (move || failing.set(), cancel(&parent));
             if cancel_first {
-                both(cancel, fail).await
+                meeting.of(cancel, fail).await
             } else {
-                both(fail, cancel).await
+                meeting.of(fail, cancel).await
             }
             assert_cancelled(parent.await);
         }
     };
     let _watch = watch();
-    reports.of(virtual_runner()).run(program());
+    reports.of(virtual_runner()).run(program(Meeting::InOneTurn));
     assert_eq!((failed.get(), reports.len()), (1, 1), "there is nobody else to be told");
     let mut two = reports.of(runner(2));
-    for _ in 0..scaled(5000) {
-        two.run(program());
+    for round in 0..ROUNDS {
+        two.run(program(Meeting::OnTwoThreads { round }));
     }
     assert_eq!(handled.get() + reports.len(), failed.get(), "each failure was told once");
 }
@@ -153,7 +192,7 @@ fn a_group_does_not_forget_a_cancel_for_a_failure() {
 /// cancelled, the next to arrive gets the index of one who is there.
 #[test]
 fn a_barrier_gives_each_index_once_after_a_cancelled_waiter() {
-    on_one_and_on_two_workers(async || {
+    on_one_and_on_two_workers(async |_| {
         for cancelled in 0..3 {
             let barrier = Arc::new(Barrier::new(4));
             let arrive = || {
