@@ -31,6 +31,7 @@ mod harness;
 pub mod porting;
 mod rng;
 mod scheduler;
+pub mod signal;
 pub mod sync;
 mod task;
 
