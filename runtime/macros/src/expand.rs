@@ -3,7 +3,7 @@
 //! ```text
 //! #[raddle::main(workers = 4)]            fn main() -> Ret {
 //! async fn main() -> Ret { body }   =>        async fn main() -> Ret { body }
-//!                                             ::raddle::Runner::new().workers(4).run(main())
+//!                                             ::raddle::Runner::new().workers(4).handle_ctrl_c(true).run(main())
 //!                                         }
 //! ```
 //!
@@ -41,6 +41,9 @@ fn rewrite(attribute: Attribute, options: &Options, function: Function, item: To
 
     let mut block: TokenStream = inner.iter().cloned().collect();
     block.extend(runner(options));
+    if attribute == Attribute::Main {
+        block.extend(method("handle_ctrl_c", source("true")));
+    }
     block.extend(method("run", TokenStream::from_iter(call)));
 
     let mut expansion = TokenStream::new();

@@ -3,6 +3,7 @@
 use crate::harness::create;
 use crate::harness::join::release_walked;
 use crate::scheduler::context;
+use crate::scheduler::shared::Shared;
 use crate::task::status::TaskInfo;
 
 /// The task that is running this code, if one is.
@@ -40,4 +41,16 @@ pub fn all_tasks() -> Vec<TaskInfo> {
     });
     tasks.sort_by_key(|task| task.id);
     tasks
+}
+
+/// The task at that address, if one lives there.
+pub(super) fn find_task(shared: &Shared, address: *const ()) -> Option<TaskInfo> {
+    let mut found = None;
+    shared.walk(|task| {
+        if std::ptr::eq(task.as_ptr(), address) {
+            found = Some(TaskInfo::of(task, Some(task)));
+        }
+        release_walked(task);
+    });
+    found
 }

@@ -17,6 +17,7 @@ pub(crate) mod group_error;
 pub(crate) mod group_start;
 pub(crate) mod handle;
 pub(crate) mod inspect;
+mod interrupt;
 pub(crate) mod metrics;
 pub(crate) mod protect;
 #[allow(unsafe_code)]

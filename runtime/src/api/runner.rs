@@ -13,15 +13,18 @@ use raddle_io::Clock;
 use raddle_io::reactor::Reactor;
 
 use super::handle::Handle;
+use super::inspect::find_task;
+use super::interrupt::{Interrupts, die_of};
 use crate::harness::ambient;
 use crate::harness::create::create_main;
 use crate::harness::join::{Join, is_current};
-use crate::scheduler::config::Config;
+use crate::scheduler::config::{Config, SLOW_IN_DEBUG};
 use crate::scheduler::context;
 use crate::scheduler::phase::Phase;
 use crate::scheduler::report::ExceptionContext;
 use crate::scheduler::shared::Shared;
 use crate::scheduler::worker::Worker;
+use crate::signal::Signal;
 use crate::task::error::TaskError;
 use crate::task::held_context::HeldContext;
 
@@ -50,7 +53,10 @@ pub fn run<F: IntoFuture>(main: F) -> F::Output {
     let mut runner = Runner::new();
     let ended = runner.run_main(main.into_future(), Location::caller());
     drop(runner);
-    settle(ended.unwrap_or_else(|error| panic!("raddle::run: {error}")))
+    match ended {
+        Ok(ended) => settle(ended),
+        Err(error) => panic!("raddle::run: {error}"),
+    }
 }
 
 /// Builds a runtime and runs programs on it, one after another. asyncio's `Runner`.
@@ -68,6 +74,8 @@ pub fn run<F: IntoFuture>(main: F) -> F::Output {
 pub struct Runner {
     config: Config,
     runtime: Option<Runtime>,
+    /// The signal that cancelled the last main.
+    interrupted_by: Option<Signal>,
     /// Worker 0 is this thread.
     _local: PhantomData<*const ()>,
 }
@@ -80,8 +88,8 @@ struct Runtime {
 impl Runner {
     /// A runtime with a worker per available core.
     pub fn new() -> Runner {
-        let config = Config { is_own_waker: is_current, ..Config::default() };
-        Runner { config, runtime: None, _local: PhantomData }
+        let config = Config { is_own_waker: is_current, find_task, ..Config::default() };
+        Runner { config, runtime: None, interrupted_by: None, _local: PhantomData }
     }
 
     /// How many workers there are at most, the calling thread among them; the others start when there is surplus
@@ -128,6 +136,39 @@ impl Runner {
         self
     }
 
+    /// Whether Ctrl-C cancels main, if the program does not handle SIGINT itself; `#[raddle::main]` asks for it.
+    ///
+    /// Main's async cleanup and that of all other tasks is awaited, and then the process ends the way SIGINT ends one;
+    /// [`try_run`](Runner::try_run) returns [`RunError::Interrupted`] instead. A second Ctrl-C cuts the cleanup. If
+    /// main gives its value all the same, that is returned.
+    pub fn handle_ctrl_c(mut self, on: bool) -> Runner {
+        self.config.ctrl_c = on;
+        self
+    }
+
+    /// Lets the first Ctrl-C or SIGTERM ask every task to stop ([`stop_requested`](crate::stop_requested)), and cancels
+    /// main if it has not ended `patience` later. The second one cancels main at once, the third cuts its cleanup.
+    ///
+    /// A main that returns when it was asked to stop gives its value, as always.
+    pub fn graceful(mut self, patience: Duration) -> Runner {
+        self.config.graceful = Some(patience);
+        self
+    }
+
+    /// Reports each poll that lasts longer than `limit` through `on_exception`, while it lasts: the task in it keeps
+    /// its worker from all others.
+    pub fn slow_poll(mut self, limit: Duration) -> Runner {
+        self.config.slow_poll = Some(limit);
+        self
+    }
+
+    /// Reports what a program should not do: so far, polls that last longer than 100 ms, unless
+    /// [`slow_poll`](Runner::slow_poll) says otherwise. The environment variable `RADDLE_DEBUG=1` does the same.
+    pub fn debug(mut self, on: bool) -> Runner {
+        self.config.slow_poll = on.then(|| self.config.slow_poll.unwrap_or(SLOW_IN_DEBUG));
+        self
+    }
+
     /// The clock that timers go by. [`Clock::auto`] is for tests with one worker: its time jumps to the next
     /// deadline whenever nothing can run.
     pub fn clock(mut self, clock: Clock) -> Runner {
@@ -142,24 +183,34 @@ impl Runner {
     #[track_caller]
     pub fn run<F: IntoFuture>(&mut self, main: F) -> F::Output {
         let caller = Location::caller();
-        let ended = self.run_main(main.into_future(), caller);
-        self.freeze();
-        settle(ended.unwrap_or_else(|error| panic!("Runner::run: {error}")))
+        match self.run_main(main.into_future(), caller) {
+            Ok(ended) => {
+                self.freeze();
+                settle(ended)
+            }
+            Err(RunError::Interrupted) => {
+                let signal = self.interrupted_by.take();
+                self.close();
+                die_of(signal.unwrap_or(Signal::INTERRUPT))
+            }
+            Err(error) => panic!("Runner::run: {error}"),
+        }
     }
 
     /// Runs `main` on this thread and returns its value.
     ///
     /// # Errors
-    /// [`RunError::Io`] when the system refuses the one epoll instance that is needed.
+    /// [`RunError::Io`] when the system refuses the one epoll instance that is needed; [`RunError::Interrupted`] when
+    /// main was cancelled by Ctrl-C, see [`handle_ctrl_c`](Runner::handle_ctrl_c).
     ///
     /// # Panics
     /// Inside a task, and with a panic of `main`.
     #[track_caller]
     pub fn try_run<F: IntoFuture>(&mut self, main: F) -> Result<F::Output, RunError> {
         let caller = Location::caller();
-        let ended = self.run_main(main.into_future(), caller)?;
+        let ended = self.run_main(main.into_future(), caller);
         self.freeze();
-        Ok(settle(ended))
+        ended.map(settle)
     }
 
     /// The runtime from outside; also before the first run, whose tasks then wait for it.
@@ -204,13 +255,18 @@ impl Runner {
             "raddle::run inside a running task would stop its worker: `.await` the future, or use `create_task`"
         );
         let Runtime { shared, worker } = self.runtime()?;
+        shared.ending.renew();
         shared.phase.set(Phase::Running);
         shared.threads.notify_all();
+        if shared.config.slow_poll.is_some() {
+            shared.start_watchdog();
+        }
         let abort = AbortOnUnwind;
         // SAFETY: main is pinned to this worker, whose loop runs below until main has ended: neither its future nor
         // its output outlives this call, whatever refers to the task still.
         let task = unsafe { create_main(worker, main, spawned_at) };
         worker.main.set(Some(task));
+        let interrupts = Interrupts::listen(shared, Some(task));
         worker.run_until(|| worker.is_main_done());
         worker.main.set(None);
         // SAFETY: the handle's reference; its output is main's.
@@ -218,7 +274,22 @@ impl Runner {
         let ended = join.try_take().expect("main has ended");
         join.drop_handle();
         std::mem::forget(abort);
+        let signal = interrupts.as_ref().and_then(Interrupts::cancelled_by);
+        drop(interrupts);
+        if signal.is_some() && matches!(ended, Err(TaskError::Cancelled)) {
+            self.interrupted_by = signal;
+            return Err(RunError::Interrupted);
+        }
         Ok(ended)
+    }
+
+    /// Ends the runtime, if there is one.
+    fn close(&mut self) {
+        if let Some(Runtime { shared, worker }) = self.runtime.take() {
+            let interrupts = Interrupts::listen(&shared, None);
+            super::shutdown::shut_down(&shared, &worker);
+            drop(interrupts);
+        }
     }
 
     /// Lets all workers come to rest.
@@ -239,9 +310,7 @@ impl Default for Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        if let Some(Runtime { shared, worker }) = self.runtime.take() {
-            super::shutdown::shut_down(&shared, &worker);
-        }
+        self.close();
     }
 }
 
@@ -276,12 +345,15 @@ impl Drop for AbortOnUnwind {
 pub enum RunError {
     /// The system refused what worker 0 needs.
     Io(io::Error),
+    /// Main was cancelled by Ctrl-C.
+    Interrupted,
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RunError::Io(error) => write!(f, "the runtime could not be started: {error}"),
+            RunError::Interrupted => f.write_str("main was cancelled by Ctrl-C"),
         }
     }
 }
@@ -290,6 +362,7 @@ impl Error for RunError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             RunError::Io(error) => Some(error),
+            RunError::Interrupted => None,
         }
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use raddle_io::Clock;
 
 use super::report::ExceptionHandler;
+use super::shared::Shared;
 use crate::shim::atomic::{AtomicUsize, Ordering};
+use crate::task::status::TaskInfo;
 
 /// The settings of a runtime; fixed once it exists.
 #[derive(Clone)]
@@ -19,6 +21,14 @@ pub(crate) struct Config {
     pub(crate) blocking_threads: usize,
     pub(crate) clock: Clock,
     pub(crate) on_exception: Option<Arc<ExceptionHandler>>,
+    /// Ctrl-C cancels main.
+    pub(crate) ctrl_c: bool,
+    /// Ctrl-C and SIGTERM ask everything to stop, and cancel main after this.
+    pub(crate) graceful: Option<Duration>,
+    /// A poll that lasts longer is reported.
+    pub(crate) slow_poll: Option<Duration>,
+    /// What is at that address, if it is a task that lives.
+    pub(crate) find_task: fn(&Shared, *const ()) -> Option<TaskInfo>,
     /// Whether a waker is that of the task being polled on this thread; the harness knows.
     pub(crate) is_own_waker: fn(&Waker) -> bool,
 }
@@ -40,9 +50,21 @@ impl Default for Config {
             blocking_threads: (cores + 4).min(32),
             clock: Clock::real(),
             on_exception: None,
+            ctrl_c: false,
+            graceful: None,
+            slow_poll: asked_for_by_environment(),
+            find_task: |_, _| None,
             is_own_waker: |_| false,
         }
     }
+}
+
+/// What `debug` reports as slow, as asyncio does.
+pub(crate) const SLOW_IN_DEBUG: Duration = Duration::from_millis(100);
+
+/// `RADDLE_DEBUG=1` is `Runner::debug(true)`.
+fn asked_for_by_environment() -> Option<Duration> {
+    std::env::var_os("RADDLE_DEBUG").filter(|value| !value.is_empty() && value != "0").map(|_| SLOW_IN_DEBUG)
 }
 
 impl Config {

@@ -45,6 +45,13 @@ impl Ending {
         self.grace_over.load(Ordering::Relaxed)
     }
 
+    /// Another run begins.
+    pub(crate) fn renew(&self) {
+        // Relaxed: as above; nothing runs yet.
+        self.grace_over.store(false, Ordering::Relaxed);
+        self.stopping.store(false, Ordering::Relaxed);
+    }
+
     pub(crate) fn end_grace(&self) {
         // Relaxed: as above.
         self.grace_over.store(true, Ordering::Relaxed);

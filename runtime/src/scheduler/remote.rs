@@ -4,7 +4,7 @@ use raddle_io::reactor::Reactor;
 
 use super::injector::Injector;
 use super::run_queue::RemoteQueue;
-use crate::shim::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::shim::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::shim::{Arc, Mutex};
 use crate::task::arena::ArenaShared;
 
@@ -21,6 +21,8 @@ pub(crate) struct Remote {
     pub(crate) stuck: AtomicBool,
     /// The watchdog asks for a maintenance turn.
     pub(crate) turn_due: AtomicBool,
+    /// The task that the worker polls, or polled last. To be compared with tasks that are known to live, no more.
+    pub(crate) current: AtomicPtr<()>,
     /// The system's number of the thread that is this worker at present; 0 before there was one.
     pub(crate) thread: AtomicU32,
 }
@@ -63,6 +65,7 @@ impl Remote {
             counters: Counters::default(),
             stuck: AtomicBool::new(false),
             turn_due: AtomicBool::new(false),
+            current: AtomicPtr::new(std::ptr::null_mut()),
             thread: AtomicU32::new(0),
         }
     }

@@ -191,7 +191,9 @@ impl Shared {
     /// Starts the watchdog, unless it is there.
     #[cold]
     pub(crate) fn start_watchdog(&self) {
-        if self.is_single() || self.threads.watchdog_started.swap(true, Ordering::Relaxed) {
+        // One worker has nobody who could rescue it.
+        let wanted = !self.is_single() || self.config.slow_poll.is_some();
+        if !wanted || self.threads.watchdog_started.swap(true, Ordering::Relaxed) {
             return;
         }
         let mut state = self.threads.state.lock();

@@ -311,8 +311,12 @@ impl Worker {
             self.sleep_in_reactor(trimmable && !self.shared.clock().is_virtual());
         }
         // Nobody else is there to search for: a claim only said "wake up".
-        if self.shared.idle.leave(self.index).searching {
+        let Left { searching, wake_watchdog } = self.shared.idle.leave(self.index);
+        if searching {
             let _ = self.shared.idle.stop_searching();
+        }
+        if wake_watchdog {
+            self.shared.threads.unpark_watchdog();
         }
     }
 

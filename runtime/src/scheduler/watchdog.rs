@@ -14,10 +14,11 @@
 //! read-modify-writes of the idle word: either the watchdog sees a worker awake and stays up, or that worker, leaving
 //! its park, sees the watchdog's flag and unparks it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::phase::Phase;
 use super::probe::Probe;
+use super::report::ExceptionContext;
 use super::shared::Shared;
 use crate::shim::Arc;
 use crate::shim::atomic::Ordering;
@@ -39,12 +40,14 @@ struct Seen {
     turns: u64,
     /// Ticks in a row without a new poll.
     still: u32,
+    /// When the present poll was first seen, and whether it has been reported as slow.
+    poll_seen: Option<(Instant, bool)>,
     probe: Probe,
 }
 
 impl Seen {
     fn forget(&mut self) {
-        (self.awake, self.still) = (false, 0);
+        (self.awake, self.still, self.poll_seen) = (false, 0, None);
     }
 }
 
@@ -99,6 +102,9 @@ fn look(shared: &Shared, seen: &mut [Seen]) -> bool {
         {
             reactor.bound_young();
         }
+        if let Some(limit) = shared.config.slow_poll {
+            last.poll_seen = watch_poll(shared, index, last.poll_seen.filter(|_| watched && last.still > 0), limit);
+        }
         let thread = remote.thread.load(Ordering::Relaxed);
         let stuck = last.still >= RUNNABLE_TICKS || (last.still > 0 && last.probe.is_blocked(thread));
         mark(shared, index, stuck);
@@ -111,6 +117,29 @@ fn look(shared: &Shared, seen: &mut [Seen]) -> bool {
         (last.awake, last.polls, last.turns) = (awake, polls, turns);
     }
     slow
+}
+
+/// Reports the poll that a worker is in once it has lasted longer than `limit`.
+fn watch_poll(
+    shared: &Shared,
+    index: usize,
+    seen: Option<(Instant, bool)>,
+    limit: Duration,
+) -> Option<(Instant, bool)> {
+    let now = Instant::now();
+    let Some((since, reported)) = seen else { return Some((now, false)) };
+    let lasted = now - since;
+    if reported || lasted < limit {
+        return seen;
+    }
+    // Relaxed: see the field; the poll has not ended since.
+    let current = shared.remotes[index].current.load(Ordering::Relaxed);
+    let mut text = ExceptionContext::new(format!("a poll on worker {index} lasts {lasted:.1?} already"));
+    if let Some(task) = (shared.config.find_task)(shared, current) {
+        text = text.in_task(task);
+    }
+    shared.report(&text);
+    Some((since, true))
 }
 
 fn mark(shared: &Shared, index: usize, stuck: bool) {

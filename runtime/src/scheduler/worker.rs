@@ -18,6 +18,7 @@ use super::run_queue::LocalQueue;
 use super::shared::{Seed, Shared};
 use crate::rng::Rng;
 use crate::shim::Arc;
+use crate::shim::atomic::Ordering;
 use crate::task::arena::{Arena, ArenaShared};
 use crate::task::header::TaskRef;
 use crate::task::held_context::HeldContext;
@@ -190,6 +191,10 @@ impl Worker {
         self.remote().counters.polls.add_one();
         raddle_io::budget::reset();
         self.current.set(Some(task));
+        if self.shared.config.slow_poll.is_some() {
+            // Relaxed: see the field.
+            self.remote().current.store(task.as_ptr().cast_mut(), Ordering::Relaxed);
+        }
         self.pushes.set(0);
         // SAFETY: the task came out of a queue of this runtime: the right to poll and a reference come with it.
         unsafe { (task.header().vtable.run)(task) };
