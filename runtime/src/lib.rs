@@ -35,6 +35,7 @@ pub mod signal;
 pub mod sync;
 mod task;
 
+pub use api::as_completed::{AsCompleted, AsCompletedInTime, NextCompleted, NextInTime, as_completed};
 pub use api::callbacks::{CallHandle, call_at, call_later, call_soon};
 pub use api::cancel_scope::{CancelScope, ScopeRun};
 pub use api::context_var::ContextVar;
@@ -60,6 +61,7 @@ pub use api::task_context::{TaskContext, copy_context};
 pub use api::timeout::{MoveOn, Timeout, move_on_after, timeout, timeout_at, wait_for};
 pub use api::to_thread::{ToThread, to_thread};
 pub use api::try_gather::{TryAll, TryGather, TryGatherState, TryGathering, try_gather};
+pub use api::wait::{Wait, WaitResult, When, wait};
 pub use api::with::{AsyncClose, with};
 pub use api::yield_now::{YieldNow, yield_now};
 pub use scheduler::report::ExceptionContext;

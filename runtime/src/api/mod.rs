@@ -1,5 +1,6 @@
 //! asyncio's face: what a user calls.
 
+pub(crate) mod as_completed;
 mod block_on;
 mod bounds;
 pub(crate) mod callbacks;
@@ -7,6 +8,7 @@ pub(crate) mod cancel_scope;
 pub(crate) mod context_var;
 pub(crate) mod deadline;
 pub(crate) mod defer;
+mod ends;
 pub(crate) mod finally;
 mod frame;
 #[allow(unsafe_code)]
@@ -36,5 +38,6 @@ pub(crate) mod to_thread;
 #[allow(unsafe_code)]
 pub(crate) mod try_gather;
 mod turns;
+pub(crate) mod wait;
 pub(crate) mod with;
 pub(crate) mod yield_now;

@@ -136,7 +136,7 @@ impl<T> Task<T> {
         let task = self.task();
         let side = task.side_or_make();
         let context = ambient::for_child();
-        side.push_callback(Box::new(move |status| ambient::run_in(context, || f(status))));
+        side.push_callback(0, Box::new(move |status| ambient::run_in(context, || f(status))));
         if task.state().announce_callback() {
             return;
         }

@@ -119,8 +119,13 @@ fn drop_handle(mut join: Join<()>) {
 
 /// Calls `callback` when the task has ended: on the worker that completes it, or here and now if it is over.
 pub(crate) fn when_done(task: TaskRef, callback: Callback) {
+    when_done_unless(task, 0, callback);
+}
+
+/// As [`when_done`], with a key other than 0 by which the callback can be taken off the side record again.
+pub(crate) fn when_done_unless(task: TaskRef, key: usize, callback: Callback) {
     let side = task.side_or_make();
-    side.push_callback(callback);
+    side.push_callback(key, callback);
     if task.state().announce_callback() {
         return;
     }

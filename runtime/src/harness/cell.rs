@@ -91,6 +91,7 @@ impl<S: Stored> Cell<S> {
         drop_output: Self::drop_output,
         take_output: Self::take_output,
         unseen_panic: Self::unseen_panic,
+        has_failed: Self::has_failed,
         type_name: S::type_name,
     };
 
@@ -119,6 +120,12 @@ impl<S: Stored> Cell<S> {
             Err(TaskError::Panicked(panic)) => Some(panic.message().to_owned()),
             _ => None,
         }
+    }
+
+    unsafe fn has_failed(task: TaskRef) -> bool {
+        // SAFETY: the caller owns the output.
+        let output = unsafe { &*(*Self::stage(task).as_ptr()).output };
+        matches!(output, Err(TaskError::Panicked(_) | TaskError::Failed))
     }
 
     unsafe fn take_output(task: TaskRef, to: *mut ()) {

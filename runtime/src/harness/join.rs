@@ -34,7 +34,8 @@ impl<T> Join<T> {
         unsafe { TaskRef::from_ptr(self.tagged.map_addr(|addr| addr & !TAKEN)) }
     }
 
-    fn is_taken(&self) -> bool {
+    /// Whether the output was fetched.
+    pub(crate) fn is_taken(&self) -> bool {
         self.tagged.addr() & TAKEN != 0
     }
 
@@ -72,6 +73,13 @@ impl<T> Join<T> {
         }
     }
 
+    /// Whether the task is complete with an error, other than that it was cancelled, that was not fetched yet.
+    pub(crate) fn has_failed(&self) -> bool {
+        let task = self.task();
+        // SAFETY: complete, seen with Acquire, and not fetched before: the output is this handle's.
+        !self.is_taken() && task.state().is_complete() && unsafe { (task.header().vtable.has_failed)(task) }
+    }
+
     /// Lets the task go on alone. True: somebody had awaited it through this handle.
     pub(crate) fn leave(&mut self) -> bool {
         let task = self.task();
@@ -106,6 +114,15 @@ impl<T> Join<T> {
             }
             waker::release(task);
         }
+    }
+
+    /// What dropping a handle does that was being awaited, whether or not it was.
+    pub(crate) fn cancel_handle(&mut self) {
+        let task = self.task();
+        if create::cancel(task) {
+            adopt::hand_over(Item::End(Counted::of(task)));
+        }
+        self.detach();
     }
 
     /// Lets the task go on in any case. The handle is good for nothing but dropping afterwards.

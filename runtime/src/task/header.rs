@@ -55,6 +55,8 @@ pub(crate) struct VTable {
     pub(crate) take_output: unsafe fn(TaskRef, *mut ()),
     /// What the panic said, if the output of a complete task that nobody fetched is one.
     pub(crate) unseen_panic: unsafe fn(TaskRef) -> Option<String>,
+    /// Whether the output of a complete task that nobody fetched is an error, other than that it was cancelled.
+    pub(crate) has_failed: unsafe fn(TaskRef) -> bool,
     /// The future's type, for display.
     pub(crate) type_name: fn() -> &'static str,
 }

@@ -41,7 +41,8 @@ struct StopWaiters {
 #[derive(Default)]
 pub(crate) struct Side {
     name: Mutex<Option<Arc<str>>>,
-    on_done: Mutex<Vec<Callback>>,
+    /// With the key that takes it off again; 0 for those that stay.
+    on_done: Mutex<Vec<(usize, Callback)>>,
     adopted: AtomicUsize,
     stop_waiters: Mutex<StopWaiters>,
     /// Touched by the holder of OWNED alone; the lock is for the compiler.
@@ -81,12 +82,23 @@ impl Side {
         self.context.lock().share()
     }
 
-    pub(crate) fn push_callback(&self, callback: Callback) {
-        self.on_done.lock().push(callback);
+    pub(crate) fn push_callback(&self, key: usize, callback: Callback) {
+        self.on_done.lock().push((key, callback));
     }
 
-    pub(crate) fn take_callbacks(&self) -> Vec<Callback> {
-        std::mem::take(&mut *self.on_done.lock())
+    pub(crate) fn take_callbacks(&self) -> impl Iterator<Item = Callback> {
+        let taken = std::mem::take(&mut *self.on_done.lock());
+        taken.into_iter().map(|(_, callback)| callback)
+    }
+
+    /// Takes the callback with that key off, unless it is being called.
+    pub(crate) fn take_off_callback(&self, key: usize) {
+        let mut callbacks = self.on_done.lock();
+        // From the back: whoever leaves has mostly come last.
+        let place = callbacks.iter().rposition(|(other, _)| *other == key);
+        let left = place.map(|place| callbacks.remove(place));
+        drop(callbacks);
+        drop(left);
     }
 
     /// One more task to outlive.
