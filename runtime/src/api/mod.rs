@@ -27,9 +27,11 @@ pub(crate) mod race;
 #[allow(unsafe_code)]
 pub(crate) mod runner;
 pub(crate) mod scoped;
+pub(crate) mod shield;
 mod shutdown;
 #[allow(unsafe_code)]
 pub(crate) mod spawn;
+pub(crate) mod spawn_reported;
 pub(crate) mod stop;
 pub(crate) mod task;
 pub(crate) mod task_context;

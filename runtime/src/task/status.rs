@@ -127,11 +127,14 @@ pub(crate) fn write_task(
     write!(f, "<Task {status} name='{name}' fut={future} spawned at {file}:{line}>")
 }
 
+const WRAPPERS: [&str; 2] = ["raddle::api::group_child::GroupChild<", "raddle::api::spawn_reported::Reporting<"];
+
 /// `my_crate::module::fetch_data::{{closure}}` is what the compiler calls the future of `fetch_data`.
 pub(crate) fn shorten(type_name: &str) -> String {
     let plain = type_name.replace("::{{closure}}", "");
-    // A group's child goes by the name of what its creator gave.
-    let plain = plain.strip_prefix("raddle::api::group_child::GroupChild<").unwrap_or(&plain);
+    // What we wrap goes by the name of what its creator gave.
+    let wrapped = WRAPPERS.iter().find_map(|wrapper| plain.strip_prefix(wrapper)?.strip_suffix('>'));
+    let plain = wrapped.unwrap_or(&plain);
     let head_end = plain.find(['<', ',']).unwrap_or(plain.len());
     let start = plain[..head_end].rfind("::").map_or(0, |at| at + 2);
     let end = plain.find(", ").filter(|end| *end == head_end).unwrap_or(plain.len());
@@ -148,5 +151,6 @@ mod tests {
         assert_eq!(shorten("app::main::{{closure}}::{{closure}}"), "main");
         assert_eq!(shorten("raddle_io::sleep::Sleep"), "Sleep");
         assert_eq!(shorten("raddle::api::group_child::GroupChild<app::fetch::{{closure}}, app::Error>"), "fetch");
+        assert_eq!(shorten("raddle::api::spawn_reported::Reporting<app::fetch::{{closure}}>"), "fetch");
     }
 }
