@@ -52,7 +52,8 @@ pub fn call_soon(f: impl FnOnce() + Send + 'static) -> CallHandle {
     handle_of(create_task(async move { f() }))
 }
 
-/// Calls `f` after `delay`. With one worker, callbacks with the same deadline are called in the order of asking.
+/// Calls `f` after `delay`. With one worker, callbacks with the same deadline are called in the order of asking, whether
+/// it was by this or by [`call_at`]; one without a delay comes behind what [`call_soon`] was asked for in the same turn.
 ///
 /// # Panics
 /// Outside a runtime.
@@ -67,13 +68,10 @@ pub fn call_soon(f: impl FnOnce() + Send + 'static) -> CallHandle {
 /// ```
 #[track_caller]
 pub fn call_later(delay: Duration, f: impl FnOnce() + Send + 'static) -> CallHandle {
-    if delay.is_zero() {
-        return call_soon(f);
-    }
     call_at(Instant::now() + delay, f)
 }
 
-/// Calls `f` at `when`.
+/// Calls `f` at `when`; in one of the next turns if that is past.
 ///
 /// # Panics
 /// Outside a runtime.
