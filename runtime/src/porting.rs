@@ -16,13 +16,14 @@
 //! | `gather` | `try_gather` | the first error cancels the others; `.keep_going()` does not |
 //! | `TaskGroup` | `task_group` | |
 //! | `timeout`, `wait_for` | [`timeout`](crate::timeout), [`wait_for`](crate::wait_for), `deadline` | |
-//! | `wait`, `as_completed` | `wait`, `as_completed` | |
-//! | `shield` | `shield`, or `(&mut task).await` | |
+//! | `wait`, `as_completed` | [`wait`](crate::wait), [`as_completed`](crate::as_completed) | places instead of sets |
+//! | `shield` | [`shield`](crate::shield), or `(&mut task).await` | |
 //! | `try: … finally: await …` | `finally`, `with`, `defer_async` | |
 //! | `to_thread`, `run_in_executor` | [`to_thread`](crate::to_thread) | |
 //! | `run_coroutine_threadsafe` | [`Handle::create_task`](crate::Handle::create_task) | |
 //! | `call_soon`, `call_later`, `call_at` | [`call_soon`](crate::call_soon), [`call_later`](crate::call_later), [`call_at`](crate::call_at) | |
 //! | `call_soon_threadsafe` | [`Handle::call_soon`](crate::Handle::call_soon) | |
+//! | `loop.run_forever`, `loop.stop` | [`Runner::run_forever`](crate::Runner::run_forever), [`Handle::stop`](crate::Handle::stop) | |
 //! | `get_running_loop` | [`Handle::current`](crate::Handle::current) | |
 //! | `loop.time` | [`Instant::now`](crate::Instant::now) | |
 //! | `loop.create_future` | [`promise`](crate::promise) | two halves |
@@ -49,7 +50,7 @@
 //! | `spawn_blocking` | [`to_thread`](crate::to_thread) | |
 //! | `block_in_place` | not needed | a worker that blocks is relieved |
 //! | `join!`, `try_join!`, `select!` | [`gather`](crate::gather), `try_gather`, `race` | functions of tuples, arrays, iterables |
-//! | `JoinSet` | `task_group`, `as_completed` | |
+//! | `JoinSet` | `task_group`, [`as_completed`](crate::as_completed) | |
 //! | `CancellationToken` | `CancelScope` | |
 //! | `time::sleep`, `timeout`, `interval` | [`sleep`](crate::sleep), [`timeout`](crate::timeout), [`interval`](crate::interval) | the clock starts later: see below |
 //! | `time::pause` | [`Clock::auto`](crate::Clock::auto), `#[raddle::test(clock = auto)]` | |

@@ -90,6 +90,14 @@ impl Handle {
         Ok(callbacks::soon(&self.0, f))
     }
 
+    /// Ends the runtime's present [`Runner::run_forever`](crate::Runner::run_forever), or its next one.
+    ///
+    /// Callable from tasks, callbacks and threads. Does nothing to a [`run`](crate::Runner::run), which ends with its
+    /// main.
+    pub fn stop(&self) {
+        self.0.ask_to_stop();
+    }
+
     /// Numbers about the runtime's work so far.
     pub fn metrics(&self) -> Metrics {
         Metrics::of(&self.0)

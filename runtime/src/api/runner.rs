@@ -213,6 +213,47 @@ impl Runner {
         ended.map(settle)
     }
 
+    /// Runs the runtime on this thread, without a main, until [`Handle::stop`] is called: asyncio's `run_forever`.
+    ///
+    /// With one worker the turn in which that happens is the last; with more, other workers may still begin a poll.
+    /// What has not ended is left frozen, as after [`run`](Runner::run). A `stop` that came before this ends it at
+    /// once, after what was ready already with one worker.
+    ///
+    /// # Panics
+    /// As [`run`](crate::run).
+    ///
+    /// # Examples
+    /// A runtime in the background of a program that is not async:
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::thread;
+    /// use raddle::Runner;
+    ///
+    /// let (give, given) = mpsc::channel();
+    /// let background = thread::spawn(move || {
+    ///     let mut runner = Runner::new();
+    ///     give.send(runner.handle()).unwrap();
+    ///     runner.run_forever();
+    /// }); // Dropping the runner cancels what is left.
+    /// let handle = given.recv().unwrap();
+    ///
+    /// assert_eq!(handle.create_task(async { 6 * 7 }).join_blocking().unwrap(), 42);
+    /// handle.stop();
+    /// background.join().unwrap();
+    /// ```
+    #[track_caller]
+    pub fn run_forever(&mut self) {
+        match self.begin() {
+            Ok(runtime) => runtime.worker.run_forever(),
+            Err(error) => panic!("Runner::run_forever: {error}"),
+        }
+        self.freeze();
+        // After the freeze: whoever asked again meanwhile meant this run, and not the next.
+        if let Some(Runtime { shared, .. }) = &self.runtime {
+            shared.forget_stop();
+        }
+    }
+
     /// The runtime from outside; also before the first run, whose tasks then wait for it.
     ///
     /// # Panics
@@ -243,6 +284,24 @@ impl Runner {
         Ok(self.runtime.as_mut().expect("made above"))
     }
 
+    /// Lets all workers run.
+    #[track_caller]
+    fn begin(&mut self) -> Result<&mut Runtime, RunError> {
+        assert!(
+            context::current().is_none(),
+            "raddle::run inside a running task would stop its worker: `.await` the future, or use `create_task`"
+        );
+        let runtime = self.runtime()?;
+        let shared = &runtime.shared;
+        shared.ending.renew();
+        shared.phase.set(Phase::Running);
+        shared.threads.notify_all();
+        if shared.config.slow_poll.is_some() {
+            shared.start_watchdog();
+        }
+        Ok(runtime)
+    }
+
     /// Runs `main` to its end; other tasks are left as they are.
     #[track_caller]
     fn run_main<F: Future>(
@@ -250,17 +309,7 @@ impl Runner {
         main: F,
         spawned_at: &'static Location<'static>,
     ) -> Result<Result<F::Output, TaskError>, RunError> {
-        assert!(
-            context::current().is_none(),
-            "raddle::run inside a running task would stop its worker: `.await` the future, or use `create_task`"
-        );
-        let Runtime { shared, worker } = self.runtime()?;
-        shared.ending.renew();
-        shared.phase.set(Phase::Running);
-        shared.threads.notify_all();
-        if shared.config.slow_poll.is_some() {
-            shared.start_watchdog();
-        }
+        let Runtime { shared, worker } = self.begin()?;
         let abort = AbortOnUnwind;
         // SAFETY: main is pinned to this worker, whose loop runs below until main has ended: neither its future nor
         // its output outlives this call, whatever refers to the task still.

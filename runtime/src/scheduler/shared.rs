@@ -20,7 +20,7 @@ use super::report::{ExceptionContext, report};
 use super::resolve;
 use super::run_queue::{self, LocalQueue};
 use super::threads::Threads;
-use crate::shim::atomic::{AtomicUsize, Ordering};
+use crate::shim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
 use crate::task::arena::{Arena, ArenaShared};
 use crate::task::header::TaskRef;
@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     /// How many workers are marked stuck at present; written by the watchdog.
     pub(crate) stuck: AtomicUsize,
     pub(crate) ending: Ending,
+    /// `Handle::stop` was called, and no run without a main has ended for it yet.
+    stop_asked: AtomicBool,
     pub(crate) outside: Outside,
     pub(crate) threads: Threads,
     pub(crate) blocking: Arc<Pool>,
@@ -87,6 +89,7 @@ impl Shared {
             numbers: CachePadded::new(Numbers::new()),
             stuck: AtomicUsize::new(0),
             ending: Ending::default(),
+            stop_asked: AtomicBool::new(false),
             outside: Outside {
                 owned: Mutex::new(OutsideOwned {
                     arena: Some(Arena::new(outside.clone())),
@@ -181,6 +184,25 @@ impl Shared {
             remote.unpark();
         }
         self.threads.unpark_watchdog();
+    }
+
+    /// Ends the present run without a main, or the next one.
+    pub(crate) fn ask_to_stop(&self) {
+        // Release: pairs with `is_stop_asked`. Worker 0 looks again before it parks, and this unpark ends the park that
+        // it was in or is about to begin.
+        self.stop_asked.store(true, Ordering::Release);
+        self.remotes[0].unpark();
+    }
+
+    pub(crate) fn is_stop_asked(&self) -> bool {
+        // Acquire: pairs with `ask_to_stop`; what was done before it is seen by who runs after the run.
+        self.stop_asked.load(Ordering::Acquire)
+    }
+
+    /// A run has ended for it.
+    pub(crate) fn forget_stop(&self) {
+        // Relaxed: only worker 0's thread, which this is, acts on it.
+        self.stop_asked.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn set_reactor(&self, worker: usize, reactor: Arc<Reactor>) {

@@ -64,6 +64,19 @@ impl Worker {
         raddle_io::budget::set_unlimited();
     }
 
+    /// Runs the loop without a main until `Handle::stop` was called. One worker takes a whole turn at least, as asyncio.
+    pub(crate) fn run_forever(&self) {
+        self.forever.set(true);
+        let mut begun = !self.shared.is_single();
+        self.run_until(|| std::mem::replace(&mut begun, true) && self.is_told_to_stop());
+        self.forever.set(false);
+    }
+
+    /// Whether this is a run without a main, and is to end: a worker that was told so must not park.
+    fn is_told_to_stop(&self) -> bool {
+        self.forever.get() && self.shared.is_stop_asked()
+    }
+
     /// Says which thread this worker is, for the watchdog.
     fn publish_thread(&self) {
         let thread = rustix::thread::gettid().as_raw_nonzero().get();
@@ -241,6 +254,7 @@ impl Worker {
         let phase = shared.phase.get();
         shared.injector.len() > 0
             || self.remote().inbox.len() > 0
+            || self.is_told_to_stop()
             || matches!(phase, Phase::Frozen | Phase::Stopped) && self.index != 0
             || was_searching && shared.remotes.iter().any(|remote| remote.queue.len() > 0)
     }
@@ -301,11 +315,14 @@ impl Worker {
     }
 
     fn single_park(&self) {
+        if self.is_told_to_stop() {
+            return;
+        }
         if self.shared.clock().is_virtual() && self.jump() {
             return;
         }
         self.shared.idle.announce(self.index, false);
-        if self.shared.injector.len() == 0 {
+        if self.shared.injector.len() == 0 && !self.is_told_to_stop() {
             self.remote().counters.parks.add_one();
             let trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true);
             self.sleep_in_reactor(trimmable && !self.shared.clock().is_virtual());

@@ -62,6 +62,8 @@ pub(crate) struct Worker {
     pub(super) rng: Rng,
     /// The task whose completion ends the present `run`; worker 0 only.
     pub(crate) main: Cell<Option<TaskRef>>,
+    /// Whether the present run is one without a main, which `Shared::stop_asked` ends; worker 0 only.
+    pub(crate) forever: Cell<bool>,
     /// The context that the mains of all runs share, while none of them runs.
     pub(crate) main_context: RefCell<HeldContext>,
 }
@@ -162,6 +164,7 @@ impl Worker {
             measured: Cell::default(),
             rng: Rng::seeded(seed.index as u64 + 1),
             main: Cell::new(None),
+            forever: Cell::new(false),
             main_context: RefCell::default(),
             shared,
         }
