@@ -13,12 +13,12 @@
 //! | `current_task`, `all_tasks` | [`current_task`](crate::current_task), [`all_tasks`](crate::all_tasks) | |
 //! | `sleep`, `sleep(0)` | [`sleep`](crate::sleep), [`yield_now`](crate::yield_now) | |
 //! | `gather(return_exceptions=True)` | [`gather`](crate::gather) | in place, not as tasks |
-//! | `gather` | `try_gather` | the first error cancels the others; `.keep_going()` does not |
-//! | `TaskGroup` | `task_group` | |
-//! | `timeout`, `wait_for` | [`timeout`](crate::timeout), [`wait_for`](crate::wait_for), `deadline` | |
+//! | `gather` | [`try_gather`](crate::try_gather) | the first error cancels the others; `.keep_going()` does not |
+//! | `TaskGroup` | [`task_group`](crate::task_group) | every error is kept |
+//! | `timeout`, `wait_for` | [`timeout`](crate::timeout), [`wait_for`](crate::wait_for), [`deadline`](crate::deadline) | |
 //! | `wait`, `as_completed` | [`wait`](crate::wait), [`as_completed`](crate::as_completed) | places instead of sets |
 //! | `shield` | [`shield`](crate::shield), or `(&mut task).await` | |
-//! | `try: … finally: await …` | `finally`, `with`, `defer_async` | |
+//! | `try: … finally: await …` | [`finally`](crate::FinallyExt::finally), [`with`](crate::with()), [`defer_async`](crate::defer_async) | |
 //! | `to_thread`, `run_in_executor` | [`to_thread`](crate::to_thread) | |
 //! | `run_coroutine_threadsafe` | [`Handle::create_task`](crate::Handle::create_task) | |
 //! | `call_soon`, `call_later`, `call_at` | [`call_soon`](crate::call_soon), [`call_later`](crate::call_later), [`call_at`](crate::call_at) | |
@@ -28,11 +28,11 @@
 //! | `loop.time` | [`Instant::now`](crate::Instant::now) | |
 //! | `loop.create_future` | [`promise`](crate::promise) | two halves |
 //! | `Lock` | [`Mutex`](crate::Mutex), [`Lock`](crate::Lock) | |
-//! | `Event`, `Condition`, `Semaphore`, `Barrier` | [`Event`](crate::Event), `Condition`, `Semaphore`, `Barrier` | |
+//! | `Event`, `Condition`, `Semaphore`, `Barrier` | [`Event`](crate::Event), [`Condition`](crate::Condition), [`Semaphore`](crate::Semaphore), [`Barrier`](crate::Barrier) | |
 //! | `Queue`, `PriorityQueue`, `LifoQueue` | [`Queue`](crate::Queue), [`PriorityQueue`](crate::PriorityQueue), [`LifoQueue`](crate::LifoQueue) | from any thread |
 //! | `contextvars.ContextVar` | [`context_var!`](crate::context_var), [`ContextVar`](crate::ContextVar) | |
 //! | `copy_context`, `Context.run` | [`copy_context`](crate::copy_context), [`TaskContext::run`](crate::TaskContext::run) | |
-//! | `open_connection`, `start_server` | `open_connection`, `start_server` | |
+//! | `loop.add_signal_handler`, Ctrl-C | [`signal`](crate::signal), [`Runner::handle_ctrl_c`](crate::Runner::handle_ctrl_c) | |
 //! | `set_exception_handler` | [`Runner::on_exception`](crate::Runner::on_exception) | |
 //! | `CancelledError` | [`TaskError::Cancelled`](crate::TaskError::Cancelled) | never seen by the one it happens to |
 //! | `InvalidStateError` | the types rule it out | |
@@ -49,16 +49,17 @@
 //! | `JoinError` | [`TaskError`](crate::TaskError) | |
 //! | `spawn_blocking` | [`to_thread`](crate::to_thread) | |
 //! | `block_in_place` | not needed | a worker that blocks is relieved |
-//! | `join!`, `try_join!`, `select!` | [`gather`](crate::gather), `try_gather`, `race` | functions of tuples, arrays, iterables |
-//! | `JoinSet` | `task_group`, [`as_completed`](crate::as_completed) | |
-//! | `CancellationToken` | `CancelScope` | |
+//! | `join!`, `try_join!`, `select!` | [`gather`](crate::gather), [`try_gather`](crate::try_gather), [`race`](crate::race) | functions of tuples, arrays, iterables |
+//! | `JoinSet` | [`task_group`](crate::task_group), [`as_completed`](crate::as_completed) | |
+//! | `CancellationToken` | [`CancelScope`](crate::CancelScope); [`Task::stop`](crate::Task::stop) to ask | |
 //! | `time::sleep`, `timeout`, `interval` | [`sleep`](crate::sleep), [`timeout`](crate::timeout), [`interval`](crate::interval) | the clock starts later: see below |
 //! | `time::pause` | [`Clock::auto`](crate::Clock::auto), `#[raddle::test(clock = auto)]` | |
-//! | `mpsc`, `broadcast`, `watch` | [`Queue`](crate::Queue), `channel`, `broadcast`, `watch` | |
+//! | `mpsc`, `broadcast`, `watch` | [`Queue`](crate::Queue), [`channel`](crate::channel), [`broadcast`](crate::broadcast), [`watch`](crate::watch) | |
 //! | `oneshot` | [`promise`](crate::promise) | |
 //! | `Notify` | [`Event`](crate::Event) | |
-//! | `Mutex`, `RwLock`, `Semaphore`, `OnceCell` | [`Mutex`](crate::Mutex), `RwLock`, `Semaphore`, `OnceCell` | |
+//! | `Mutex`, `RwLock`, `Semaphore`, `OnceCell` | [`Mutex`](crate::Mutex), [`RwLock`](crate::RwLock), [`Semaphore`](crate::Semaphore), [`OnceCell`](crate::OnceCell) | |
 //! | `task_local!` | [`context_var!`](crate::context_var) | inherited by new tasks |
+//! | `signal::ctrl_c` | [`signal::ctrl_c`](crate::signal::ctrl_c), [`Runner::graceful`](crate::Runner::graceful) | |
 //! | `Handle::spawn`, `Handle::block_on` | [`Handle::create_task`](crate::Handle::create_task), [`Handle::block_on`](crate::Handle::block_on) | |
 //! | `net::TcpStream`, `TcpListener` | [`TcpStream`](crate::TcpStream), [`TcpListener`](crate::TcpListener) | read and write take `&self` |
 //!
@@ -113,7 +114,8 @@
 //! ## Cancellation is a drop, and nobody can refuse it
 //!
 //! There is no exception to catch: at its present await the future is dropped, by a worker, never in the stack of the
-//! one who asks. What must happen in any case belongs into a `Drop`. A poll that is under way is finished first, and if
+//! one who asks. What must happen in any case belongs into a `Drop`,
+//! or, if it awaits, into a `finally`. A poll that is under way is finished first, and if
 //! it gives the value, the value wins. [`is_cancelled`](crate::Task::is_cancelled) is false until the drop is done. A
 //! task that is cancelled before its first poll never begins: what it was given is dropped, what its body would have
 //! made is not there.
@@ -136,6 +138,64 @@
 //! assert!(task.cancel());
 //! assert_eq!(closed.await.unwrap(), "closed");
 //! assert!(matches!(task.await, Err(TaskError::Cancelled)));
+//! # });
+//! ```
+//!
+//! ## Cleanup that awaits
+//!
+//! What stands in a `finally:` with awaits is [`finally`](crate::FinallyExt::finally) here, and what is in an
+//! `async with` is [`with`](crate::with()). Both run when the future is cancelled, too, and whoever cancelled it waits:
+//! `timeout` may return later than its deadline, a task that was cancelled is not done before, and `run` returns last
+//! of all. The grace period bounds that; what exceeds it is dropped and reported.
+//!
+//! ```
+//! # use std::time::Duration;
+//! use raddle::{Clock, FinallyExt, Instant, Runner, sleep, timeout};
+//! # Runner::new().workers(1).clock(Clock::auto()).run(async {
+//! let second = Duration::from_secs(1);
+//! let start = Instant::now();
+//! let session = sleep(60 * second).finally(move |_exit| sleep(2 * second)); // says goodbye
+//! assert!(timeout(second, session).await.is_err());
+//! assert_eq!(start.elapsed(), 3 * second);
+//! # });
+//! ```
+//!
+//! ## Who wants to refuse a cancellation
+//!
+//! A coroutine may catch `CancelledError` and return a value. A drop cannot be refused, so the wish has other names:
+//! "please come to an end" is [`Task::stop`](crate::Task::stop), which a task may answer with a value;
+//! "finish this part in any case" is [`protect`](crate::protect); and "let it run, I am leaving" is
+//! [`shield`](crate::shield).
+//!
+//! ```
+//! use raddle::{create_task, stop_requested, yield_now};
+//! # raddle::run(async {
+//! let task = create_task(async {
+//!     stop_requested().await;
+//!     "saved what there was"
+//! });
+//! task.stop();
+//! assert_eq!(task.await.unwrap(), "saved what there was");
+//! # });
+//! ```
+//!
+//! ## Errors in a group
+//!
+//! The first failure cancels the others, all are awaited, and every error is kept, as in asyncio. Instead of `except*`
+//! there is [`GroupError::errors`](crate::GroupError::errors). A group that is dropped by force, by a timeout say,
+//! still ends its tasks first; errors that nobody is left to be given go to `on_exception`.
+//!
+//! ```
+//! use raddle::{TaskGroup, task_group};
+//! # raddle::run(async {
+//! let error = task_group(async |g: TaskGroup| {
+//!     g.create_task(async { Ok("seven".parse::<u32>()?) });
+//!     std::future::pending::<()>().await; // ended by the error
+//!     Ok(())
+//! })
+//! .await
+//! .unwrap_err();
+//! assert_eq!(error.errors().count(), 1);
 //! # });
 //! ```
 //!
@@ -171,7 +231,8 @@
 //! Awaiting moves the value out, so a second await of the same handle panics and says so. Who needs it twice keeps it.
 //! A task that returns a `Result` has two ways to fail, its own and the task's; [`flatten`](crate::Task::flatten)
 //! makes them one. Such an `Err` that nobody awaits is dropped in silence, while a panic that nobody awaits is
-//! reported through [`on_exception`](crate::Runner::on_exception).
+//! reported through [`on_exception`](crate::Runner::on_exception); [`spawn_reported`](crate::spawn_reported) and task
+//! groups lose neither.
 //!
 //! ```
 //! use raddle::{BoxError, create_task};
