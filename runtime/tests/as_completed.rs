@@ -220,3 +220,26 @@ fn every_result_comes_once_from_whatever_worker() {
         });
     }
 }
+
+#[cfg(feature = "stream")]
+#[test]
+fn it_is_a_stream() {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+
+    use futures_core::Stream;
+
+    async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+        poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
+    }
+    let _watch = watch();
+    virtual_runner().run(async {
+        let mut results = as_completed([sleeper(20), sleeper(10)]);
+        assert_eq!(results.size_hint(), (2, Some(2)));
+        assert_eq!(next(&mut results).await.unwrap().0, 1);
+        let mut results = results.timeout(5 * MS);
+        assert!(next(&mut results).await.unwrap().is_err());
+        assert_eq!(next(&mut results).await.unwrap().unwrap().0, 0);
+        assert!(next(&mut results).await.is_none());
+    });
+}

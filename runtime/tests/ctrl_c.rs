@@ -89,6 +89,11 @@ fn program(name: &str) {
             assert!(matches!(ended, Err(RunError::Interrupted)));
             say("interrupted");
         }
+        "forever" => {
+            let mut runner = Runner::new().handle_ctrl_c(true);
+            runner.handle().create_task(ready).detach();
+            runner.run_forever();
+        }
         "own handler" => {
             let listening = ctrl_c();
             Runner::new().handle_ctrl_c(true).run(async {
@@ -188,6 +193,13 @@ fn who_does_not_stop_is_cancelled_when_patience_is_over() {
     let (said, status) = run("graceful, deaf", &[("ready", Signal::TERMINATE)]);
     let expected = ["ready", "cleaning up Cancelled", "cleaned up", "interrupted", "the end"];
     assert_eq!((said, status.success()), (expected.map(str::to_owned).to_vec(), true));
+}
+
+#[test]
+fn a_run_without_a_main_is_ended_and_cleaned_up() {
+    let (said, status) = run("forever", &[("ready", INT)]);
+    assert_eq!(said, ["ready", "cleaning up Cancelled", "cleaned up"]);
+    assert_eq!(status.signal(), Some(INT.as_raw()));
 }
 
 #[test]

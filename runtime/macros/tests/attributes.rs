@@ -48,6 +48,10 @@ impl Runner {
         note(format!("clock({clock:?})"));
         self
     }
+    pub fn handle_ctrl_c(self, on: bool) -> Self {
+        note(format!("handle_ctrl_c({on})"));
+        self
+    }
     pub fn run<F: IntoFuture>(&mut self, main: F) -> F::Output {
         note("run".into());
         match pin!(main.into_future()).poll(&mut Context::from_waker(Waker::noop())) {
@@ -87,11 +91,11 @@ from_macro!(pub(crate) made_by_a_macro { note("body".into()) });
 #[test]
 fn main_runs_its_body_under_a_runner() {
     assert_eq!(plain().unwrap(), 7);
-    assert_eq!(calls(), "new run");
+    assert_eq!(calls(), "new handle_ctrl_c(true) run");
     assert_eq!(with_workers().collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(calls(), "new workers(4) run");
+    assert_eq!(calls(), "new workers(4) handle_ctrl_c(true) run");
     made_by_a_macro();
-    assert_eq!(calls(), "new run body");
+    assert_eq!(calls(), "new handle_ctrl_c(true) run body");
 }
 
 #[raddle_macros::test]

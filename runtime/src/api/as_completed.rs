@@ -21,6 +21,8 @@ use crate::task::error::TaskError;
 /// Dropping it before the last result cancels the tasks that are left, and whoever drops it waits for their end as for
 /// any cleanup; [`detach_rest`](AsCompleted::detach_rest) and [`into_rest`](AsCompleted::into_rest) say otherwise.
 ///
+/// With the feature `stream`, it is a `futures_core::Stream`, too.
+///
 /// # Panics
 /// When the result of one of the tasks was fetched before.
 ///
@@ -66,6 +68,7 @@ impl<T> AsCompleted<T> {
     ///
     /// # Cancel safety
     /// Dropping it loses nothing.
+    #[expect(clippy::should_implement_trait, reason = "the name of what it does")]
     pub fn next(&mut self) -> NextCompleted<'_, T> {
         NextCompleted(self)
     }
@@ -103,6 +106,19 @@ impl<T> AsCompleted<T> {
         let mut task = self.tasks[index].take().expect("a task ends once");
         let result = task.try_result().expect("ended, and not fetched before");
         Poll::Ready(Some((index, result)))
+    }
+}
+
+#[cfg(feature = "stream")]
+impl<T> futures_core::Stream for AsCompleted<T> {
+    type Item = (usize, Result<T, TaskError>);
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        AsCompleted::poll_next(self.get_mut(), cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
     }
 }
 
@@ -155,6 +171,7 @@ impl<T> AsCompletedInTime<T> {
     ///
     /// # Cancel safety
     /// Dropping it loses nothing.
+    #[expect(clippy::should_implement_trait, reason = "the name of what it does")]
     pub fn next(&mut self) -> NextInTime<'_, T> {
         NextInTime(self)
     }
@@ -180,6 +197,16 @@ impl<T> AsCompletedInTime<T> {
         ready!(budget::with_unlimited(|| Pin::new(limit).poll(cx)));
         self.limit = None;
         Poll::Ready(Some(Err(TimeoutError::new(Some(self.after)))))
+    }
+}
+
+#[cfg(feature = "stream")]
+impl<T> futures_core::Stream for AsCompletedInTime<T> {
+    type Item = ResultInTime<T>;
+
+    #[track_caller]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ResultInTime<T>>> {
+        AsCompletedInTime::poll_next(self.get_mut(), cx)
     }
 }
 

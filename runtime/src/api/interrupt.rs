@@ -24,7 +24,6 @@ use crate::scheduler::shared::Shared;
 use crate::shim::Arc;
 use crate::shim::atomic::{AtomicU32, Ordering};
 use crate::signal::{Guard, Signal, is_free, on_signal, raise_default};
-use crate::task::header::TaskRef;
 
 /// Listens as long as it is there.
 pub(super) struct Interrupts {
@@ -32,10 +31,19 @@ pub(super) struct Interrupts {
     state: Arc<State>,
 }
 
+/// What is to end.
+pub(super) enum Target {
+    /// A run's main.
+    Main(Counted),
+    /// A run without a main.
+    Forever,
+    /// The runtime's own end: only its grace is left.
+    End,
+}
+
 struct State {
     shared: Arc<Shared>,
-    /// None at the end of the runtime.
-    main: Option<Counted>,
+    target: Target,
     graceful: Option<Duration>,
     seen: AtomicU32,
     /// The signal that cancelled main; 0 for none.
@@ -46,7 +54,7 @@ impl Interrupts {
     /// For the length of a run, or of the runtime's end. Nothing is listened to unless it was asked for, and what the
     /// program handles itself is left alone.
     #[track_caller]
-    pub(super) fn listen(shared: &Arc<Shared>, main: Option<TaskRef>) -> Option<Interrupts> {
+    pub(super) fn listen(shared: &Arc<Shared>, target: Target) -> Option<Interrupts> {
         let Config { ctrl_c, graceful, .. } = shared.config;
         let signals: &[Signal] = match (ctrl_c, graceful) {
             (_, Some(_)) => &[Signal::INTERRUPT, Signal::TERMINATE],
@@ -55,7 +63,7 @@ impl Interrupts {
         };
         let state = Arc::new(State {
             shared: shared.clone(),
-            main: main.map(Counted::of),
+            target,
             graceful,
             seen: AtomicU32::new(0),
             cancelled_by: AtomicU32::new(0),
@@ -77,7 +85,7 @@ impl Interrupts {
         Some(Interrupts { _guards: guards, state })
     }
 
-    /// The signal that cancelled main, if one did.
+    /// The signal that cancelled main, or ended a run without one, if one did.
     pub(super) fn cancelled_by(&self) -> Option<Signal> {
         // Acquire: pairs with `cancel_main`.
         match self.state.cancelled_by.load(Ordering::Acquire) {
@@ -92,7 +100,7 @@ impl State {
         // Relaxed: a count that stands for itself.
         let seen = self.seen.fetch_add(1, Ordering::Relaxed);
         match (self.graceful, seen) {
-            _ if self.main.is_none() => self.end_grace(),
+            _ if matches!(self.target, Target::End) => self.end_grace(),
             (None, 0) | (Some(_), 1) => self.cancel_main(signal),
             (Some(patience), 0) => {
                 stop_all(&self.shared);
@@ -108,15 +116,15 @@ impl State {
     }
 
     fn cancel_main(&self, signal: Signal) {
-        if let Some(main) = &self.main {
-            // Release: pairs with `cancelled_by`, which is asked after main has ended.
-            let _ = self.cancelled_by.compare_exchange(
-                0,
-                signal.as_raw().cast_unsigned(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            );
-            create::cancel(main.task());
+        // Release: pairs with `cancelled_by`, which is asked after the run has ended.
+        let number = signal.as_raw().cast_unsigned();
+        let _ = self.cancelled_by.compare_exchange(0, number, Ordering::Release, Ordering::Relaxed);
+        match &self.target {
+            Target::Main(main) => {
+                create::cancel(main.task());
+            }
+            Target::Forever => self.shared.ask_to_stop(),
+            Target::End => {}
         }
     }
 

@@ -14,10 +14,10 @@ use raddle_io::reactor::Reactor;
 
 use super::handle::Handle;
 use super::inspect::find_task;
-use super::interrupt::{Interrupts, die_of};
+use super::interrupt::{Interrupts, Target, die_of};
 use crate::harness::ambient;
 use crate::harness::create::create_main;
-use crate::harness::join::{Join, is_current};
+use crate::harness::join::{Counted, Join, is_current};
 use crate::scheduler::config::{Config, SLOW_IN_DEBUG};
 use crate::scheduler::context;
 use crate::scheduler::phase::Phase;
@@ -217,7 +217,8 @@ impl Runner {
     ///
     /// With one worker the turn in which that happens is the last; with more, other workers may still begin a poll.
     /// What has not ended is left frozen, as after [`run`](Runner::run). A `stop` that came before this ends it at
-    /// once, after what was ready already with one worker.
+    /// once, after what was ready already with one worker. Ctrl-C, where it is handled, closes the runtime and ends the
+    /// process.
     ///
     /// # Panics
     /// As [`run`](crate::run).
@@ -243,14 +244,22 @@ impl Runner {
     /// ```
     #[track_caller]
     pub fn run_forever(&mut self) {
-        match self.begin() {
-            Ok(runtime) => runtime.worker.run_forever(),
+        let signal = match self.begin() {
+            Ok(Runtime { shared, worker }) => {
+                let interrupts = Interrupts::listen(shared, Target::Forever);
+                worker.run_forever();
+                interrupts.and_then(|interrupts| interrupts.cancelled_by())
+            }
             Err(error) => panic!("Runner::run_forever: {error}"),
-        }
+        };
         self.freeze();
         // After the freeze: whoever asked again meanwhile meant this run, and not the next.
         if let Some(Runtime { shared, .. }) = &self.runtime {
             shared.forget_stop();
+        }
+        if let Some(signal) = signal {
+            self.close();
+            die_of(signal);
         }
     }
 
@@ -315,7 +324,7 @@ impl Runner {
         // its output outlives this call, whatever refers to the task still.
         let task = unsafe { create_main(worker, main, spawned_at) };
         worker.main.set(Some(task));
-        let interrupts = Interrupts::listen(shared, Some(task));
+        let interrupts = Interrupts::listen(shared, Target::Main(Counted::of(task)));
         worker.run_until(|| worker.is_main_done());
         worker.main.set(None);
         // SAFETY: the handle's reference; its output is main's.
@@ -335,7 +344,7 @@ impl Runner {
     /// Ends the runtime, if there is one.
     fn close(&mut self) {
         if let Some(Runtime { shared, worker }) = self.runtime.take() {
-            let interrupts = Interrupts::listen(&shared, None);
+            let interrupts = Interrupts::listen(&shared, Target::End);
             super::shutdown::shut_down(&shared, &worker);
             drop(interrupts);
         }

@@ -6,6 +6,8 @@
 //! completer looks here if its completing transition found ON_DONE. Both sides write the one word, so at least one of
 //! them sees the other; the lock decides who takes the callback.
 //!
+//! Who registered a callback under a key may take it off again before the end; if the completer was faster, it is called.
+//!
 //! Adopted tasks: `adopted` counts the tasks that this one must outlive. It goes up in a poll of this task, by the
 //! holder of OWNED; it goes down when such a task has ended, and then this one is woken. The feared interleaving, the
 //! last one ending between the drain's look at the count and its going idle, is that of any wake: the count goes
