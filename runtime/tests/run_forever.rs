@@ -116,7 +116,7 @@ fn a_stop_before_lets_one_turn_pass() {
     assert_eq!(log.take(), ["not yet"]);
     handle.stop();
     runner.run_forever();
-    assert_eq!(runner.run(async { (all_tasks().len(), before.elapsed()) }), (2, 0 * MS), "no jump to the timer");
+    assert_eq!(runner.run(async { (all_tasks().len(), before.elapsed()) }), (2, Duration::ZERO), "no jump to the timer");
 
     let mut runner = common::runner(3);
     runner.handle().stop();
@@ -181,7 +181,7 @@ fn a_runtime_in_the_background_serves_plain_threads() {
                         create_task(async move { n + 1 }).await.unwrap()
                     });
                     assert_eq!(task.join_blocking().unwrap(), n + 1);
-                    let words = vec![n; 3];
+                    let words = [n; 3];
                     assert_eq!(
                         handle.block_on(async {
                             sleep(MS).await;

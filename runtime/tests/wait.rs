@@ -102,7 +102,10 @@ fn what_went_to_the_group_is_an_error() {
                 sleep(5 * MS).await;
                 Err("expected")
             });
-            let protected = g.create_task(async { Ok(protect(sleep(50 * MS)).await) });
+            let protected = g.create_task(async {
+                protect(sleep(50 * MS)).await;
+                Ok(())
+            });
             tell(give, [failing, protected]);
             pending::<Result<(), _>>().await
         });
@@ -238,6 +241,6 @@ fn a_task_that_waits_may_go_to_any_worker() {
     let _watch = watch();
     virtual_runner().run(async {
         let mut tasks = [sleeper(1)];
-        let _ = is_send(wait(&mut tasks).timeout(MS));
+        drop(is_send(wait(&mut tasks).timeout(MS)));
     });
 }

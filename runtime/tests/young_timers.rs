@@ -208,22 +208,23 @@ fn a_young_sleep_outlives_its_runtime() {
         create_task(async {
             let mut pause = Box::pin(sleep(HOUR));
             assert!(poll_once(&mut pause).await.is_pending());
-            pause
+            Some(pause)
         })
         .await
         .unwrap()
     });
     drop(pause);
-    let mut later = runner(2).run(async {
+    let later = runner(2).run(async {
         create_task(async {
             let mut pause = Box::pin(sleep(MS));
             assert!(poll_once(&mut pause).await.is_pending());
-            pause
+            Some(pause)
         })
         .await
         .unwrap()
     });
     runner(2).run(async move {
+        let mut later = later.unwrap();
         later.as_mut().await;
         assert!(later.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
     });
