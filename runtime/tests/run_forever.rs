@@ -116,7 +116,11 @@ fn a_stop_before_lets_one_turn_pass() {
     assert_eq!(log.take(), ["not yet"]);
     handle.stop();
     runner.run_forever();
-    assert_eq!(runner.run(async { (all_tasks().len(), before.elapsed()) }), (2, Duration::ZERO), "no jump to the timer");
+    assert_eq!(
+        runner.run(async { (all_tasks().len(), before.elapsed()) }),
+        (2, Duration::ZERO),
+        "no jump to the timer"
+    );
 
     let mut runner = common::runner(3);
     runner.handle().stop();

@@ -63,7 +63,7 @@ impl Bounds {
         state.numbered += 1;
         let number = state.numbered;
         drop(state);
-        Bounded { frame: Frame::new(future), watch: Watch { bounds: self.clone(), number, armed: None } }
+        Bounded { frame: Frame::new(future), watch: Watch { bounds: self.clone(), number, armed: None }, spared: false }
     }
 }
 
@@ -73,6 +73,8 @@ pin_project! {
         #[pin]
         frame: Frame<F>,
         watch: Watch,
+        // Reached when there was no budget left.
+        spared: bool,
     }
 }
 
@@ -91,8 +93,13 @@ impl<F: Future> Future for Bounded<F> {
             if let Poll::Ready(output) = this.frame.as_mut().poll_future(cx) {
                 return Poll::Ready(Some(output));
             }
-            // A future that uses up the whole budget each time must not keep its limit from being seen.
+            // A future that did not come to its work for want of budget has one more turn. It has no more than one: a
+            // future that uses up the whole budget each time must not keep its limit from being seen.
             ready!(budget::with_unlimited(|| this.watch.poll(cx)));
+            if !budget::has_remaining() && !std::mem::replace(this.spared, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             this.frame.as_mut().cancel();
         }
         ready!(this.frame.poll_cleanup(cx));

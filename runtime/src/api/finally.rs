@@ -53,7 +53,7 @@ pub trait FinallyExt: Future + Sized {
     /// });
     /// ```
     #[track_caller]
-    fn finally<C, F>(self, cleanup: C) -> Finally<Self, C, F>
+    fn finally<C, F>(self, cleanup: C) -> Finally<Self, C, F, Self::Output>
     where
         C: FnOnce(Exit) -> F,
         F: Future<Output = ()> + Send + 'static,
@@ -68,9 +68,8 @@ impl<F: Future> FinallyExt for F {}
 pin_project! {
     /// A future with a cleanup. Made by [`FinallyExt::finally`].
     #[must_use = "futures do nothing unless awaited"]
-    pub struct Finally<B, C, F>
+    pub struct Finally<B, C, F, T>
     where
-        B: Future,
         C: FnOnce(Exit) -> F,
         F: Future<Output = ()>,
         F: Send,
@@ -79,7 +78,7 @@ pin_project! {
         // The order of the fields is the order of the drops: the body, then its cleanup.
         #[pin]
         body: Option<B>,
-        ended: Option<Ended<B::Output>>,
+        ended: Option<Ended<T>>,
         running: Running,
         guard: Guard<C, F>,
     }
@@ -101,15 +100,15 @@ impl Crash {
     }
 }
 
-impl<B, C, F> Future for Finally<B, C, F>
+impl<B, C, F, T> Future for Finally<B, C, F, T>
 where
-    B: Future,
+    B: Future<Output = T>,
     C: FnOnce(Exit) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    type Output = B::Output;
+    type Output = T;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<B::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let mut this = self.project();
         if let Some(body) = this.body.as_mut().as_pin_mut() {
             let mut ended = ready!(poll_caught(body, cx));
@@ -125,9 +124,8 @@ where
     }
 }
 
-impl<B, C, F> fmt::Debug for Finally<B, C, F>
+impl<B, C, F, T> fmt::Debug for Finally<B, C, F, T>
 where
-    B: Future,
     C: FnOnce(Exit) -> F,
     F: Future<Output = ()> + Send + 'static,
 {

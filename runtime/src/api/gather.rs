@@ -44,13 +44,17 @@ pub struct OfIterable(());
 pub struct OfTuple(());
 
 /// A future until it has ended, then its output until it is fetched.
-enum Child<F: Future> {
+///
+/// The type of the output is a parameter of its own, here and elsewhere: the compiler forgets lifetimes when it looks
+/// whether a task is `Send`, and then no longer finds out what `F::Output` is for some `F` (a task group of boxed
+/// errors, a queue of `&'static str`).
+enum Child<F, T> {
     Running(F),
-    Ended(F::Output),
+    Ended(T),
     Fetched,
 }
 
-impl<F: Future> Child<F> {
+impl<F: Future> Child<F, F::Output> {
     /// Polls a running future. True: it has ended, now or before.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
         // SAFETY: a pin projection: the future stays where it is until it is dropped in place by the assignment.
@@ -77,8 +81,8 @@ impl<F: Future> Child<F> {
 
 /// The outputs of an iterable of futures. Made by [`gather`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct GatherAll<F: Future> {
-    children: Pin<Box<[Child<F>]>>,
+pub struct GatherAll<F, T> {
+    children: Pin<Box<[Child<F, T>]>>,
     running: usize,
     turns: Turns,
 }
@@ -88,7 +92,7 @@ where
     I: IntoIterator,
     I::Item: IntoFuture,
 {
-    type Future = GatherAll<<I::Item as IntoFuture>::IntoFuture>;
+    type Future = GatherAll<<I::Item as IntoFuture>::IntoFuture, <I::Item as IntoFuture>::Output>;
 
     fn gather(self) -> Self::Future {
         let children: Box<[_]> = self.into_iter().map(|item| Child::Running(item.into_future())).collect();
@@ -97,17 +101,19 @@ where
     }
 }
 
-impl<F: Future> GatherAll<F> {
-    fn child(&mut self, index: usize) -> Pin<&mut Child<F>> {
+impl<F, T> GatherAll<F, T> {
+    fn child(&mut self, index: usize) -> Pin<&mut Child<F, T>> {
         // SAFETY: an element of a pinned slice is pinned.
         unsafe { self.children.as_mut().map_unchecked_mut(|children| &mut children[index]) }
     }
 }
 
-impl<F: Future> Future for GatherAll<F> {
-    type Output = Vec<F::Output>;
+impl<F, T> Unpin for GatherAll<F, T> {}
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<F::Output>> {
+impl<F: Future<Output = T>, T> Future for GatherAll<F, T> {
+    type Output = Vec<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<T>> {
         let this = &mut *self;
         let mut turns = std::mem::take(&mut this.turns);
         turns.each(this.children.len(), cx, |index, cx| {
@@ -123,7 +129,7 @@ impl<F: Future> Future for GatherAll<F> {
     }
 }
 
-impl<F: Future> fmt::Debug for GatherAll<F> {
+impl<F, T> fmt::Debug for GatherAll<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<gather of {}, {} running>", self.children.len(), self.running)
     }
@@ -142,20 +148,20 @@ impl<T> fmt::Debug for GatherTuple<T> {
 /// The children of a tuple; named by the public impls, of no use elsewhere.
 #[doc(hidden)]
 #[expect(missing_debug_implementations, reason = "hidden")]
-pub struct TupleChild<F: Future>(Child<F>);
+pub struct TupleChild<F, T>(Child<F, T>);
 
 macro_rules! gather_tuple {
-    ($($name:ident $index:tt),+) => {
+    ($($name:ident $out:ident $index:tt),+) => {
         impl<$($name: IntoFuture),+> Gather<OfTuple> for ($($name,)+) {
-            type Future = GatherTuple<($(TupleChild<$name::IntoFuture>,)+)>;
+            type Future = GatherTuple<($(TupleChild<$name::IntoFuture, $name::Output>,)+)>;
 
             fn gather(self) -> Self::Future {
                 GatherTuple(($(TupleChild(Child::Running(self.$index.into_future())),)+))
             }
         }
 
-        impl<$($name: Future),+> Future for GatherTuple<($(TupleChild<$name>,)+)> {
-            type Output = ($($name::Output,)+);
+        impl<$($name: Future<Output = $out>, $out),+> Future for GatherTuple<($(TupleChild<$name, $out>,)+)> {
+            type Output = ($($out,)+);
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
                 // SAFETY: a pin projection to every field; none is moved.
@@ -173,15 +179,15 @@ macro_rules! gather_tuple {
     };
 }
 
-gather_tuple!(A 0);
-gather_tuple!(A 0, B 1);
-gather_tuple!(A 0, B 1, C 2);
-gather_tuple!(A 0, B 1, C 2, D 3);
-gather_tuple!(A 0, B 1, C 2, D 3, E 4);
-gather_tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
-gather_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
-gather_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
-gather_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
-gather_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
-gather_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
-gather_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+gather_tuple!(A AOut 0);
+gather_tuple!(A AOut 0, B BOut 1);
+gather_tuple!(A AOut 0, B BOut 1, C COut 2);
+gather_tuple!(A AOut 0, B BOut 1, C COut 2, D DOut 3);
+gather_tuple!(A AOut 0, B BOut 1, C COut 2, D DOut 3, E EOut 4);
+gather_tuple!(A AOut 0, B BOut 1, C COut 2, D DOut 3, E EOut 4, F FOut 5);
+gather_tuple!(A AOut 0, B BOut 1, C COut 2, D DOut 3, E EOut 4, F FOut 5, G GOut 6);
+gather_tuple!(A AOut 0, B BOut 1, C COut 2, D DOut 3, E EOut 4, F FOut 5, G GOut 6, H HOut 7);
+gather_tuple!(A AOut 0, B BOut 1, C COut 2, D DOut 3, E EOut 4, F FOut 5, G GOut 6, H HOut 7, I IOut 8);
+gather_tuple!(A AOut 0, B BOut 1, C COut 2, D DOut 3, E EOut 4, F FOut 5, G GOut 6, H HOut 7, I IOut 8, J JOut 9);
+gather_tuple!(A AOut 0, B BOut 1, C COut 2, D DOut 3, E EOut 4, F FOut 5, G GOut 6, H HOut 7, I IOut 8, J JOut 9, K KOut 10);
+gather_tuple!(A AOut 0, B BOut 1, C COut 2, D DOut 3, E EOut 4, F FOut 5, G GOut 6, H HOut 7, I IOut 8, J JOut 9, K KOut 10, L LOut 11);

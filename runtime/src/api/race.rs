@@ -78,20 +78,20 @@ fn poll_race<F: Field>(
 
 /// The first output of an iterable of futures. Made by [`race`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct RaceAll<F: Future> {
+pub struct RaceAll<F, T> {
     field: Pin<Box<[Frame<F>]>>,
     turns: Turns,
-    winner: Option<F::Output>,
+    winner: Option<T>,
 }
 
-impl<F: Future> Unpin for RaceAll<F> {}
+impl<F, T> Unpin for RaceAll<F, T> {}
 
 impl<I> Race<OfIterable> for I
 where
     I: IntoIterator,
     I::Item: IntoFuture,
 {
-    type Future = RaceAll<<I::Item as IntoFuture>::IntoFuture>;
+    type Future = RaceAll<<I::Item as IntoFuture>::IntoFuture, <I::Item as IntoFuture>::Output>;
 
     #[track_caller]
     fn race(self) -> Self::Future {
@@ -141,17 +141,17 @@ impl<F: Future> Field for All<'_, F> {
     }
 }
 
-impl<F: Future> Future for RaceAll<F> {
-    type Output = F::Output;
+impl<F: Future<Output = T>, T> Future for RaceAll<F, T> {
+    type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let this = &mut *self;
         let mut field = All(&mut this.field, &mut this.turns);
         poll_race(Pin::new(&mut field), &mut this.winner, cx)
     }
 }
 
-impl<F: Future> fmt::Debug for RaceAll<F> {
+impl<F, T> fmt::Debug for RaceAll<F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<race of {}>", self.field.len())
     }
