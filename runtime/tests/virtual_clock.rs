@@ -275,3 +275,30 @@ fn events_are_seen_while_a_task_is_always_ready() {
         server.await.unwrap();
     });
 }
+
+#[test]
+fn time_moves_while_a_blocking_call_waits_for_its_runtime() {
+    let _watch = watch();
+    virtual_runner().run(async {
+        let start = Instant::now();
+        let handle = raddle::Handle::current();
+        let by_join = to_thread(move || {
+            let joined = handle.create_task(sleep(HOUR)).join_blocking();
+            handle.block_on(sleep(HOUR));
+            joined
+        });
+        by_join.await.unwrap().unwrap();
+        assert_eq!(start.elapsed(), 2 * HOUR);
+        // It stands still while another call is at work.
+        let (release, released) = mpsc::channel::<()>();
+        let at_work = to_thread(move || released.recv().unwrap());
+        let handle = raddle::Handle::current();
+        let waiting = to_thread(move || {
+            let task = handle.create_task(sleep(HOUR));
+            release.send(()).unwrap();
+            task.join_blocking()
+        });
+        gather((at_work, waiting)).await.1.unwrap().unwrap();
+        assert_eq!(start.elapsed(), 3 * HOUR);
+    });
+}

@@ -44,7 +44,7 @@ where
     let (value, pending) = promise();
     let (shared, context) = (worker.shared.clone(), ambient::for_child());
     let job = move || {
-        let called = context::with_home(&shared, || catch(|| ambient::run_in(context, f)));
+        let called = context::in_job(&shared, || catch(|| ambient::run_in(context, f)));
         let _ = value.set(called.map_err(TaskError::Panicked));
     };
     if let Err(error) = worker.shared.blocking.start(Box::new(job)) {

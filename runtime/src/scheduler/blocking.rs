@@ -30,6 +30,8 @@ pub(crate) struct Pool {
     name: String,
     /// Jobs accepted and not yet ended.
     busy: AtomicUsize,
+    /// Jobs among them that wait for this very runtime.
+    waiting: AtomicUsize,
     /// Whom to unpark when a job has ended: a worker whose virtual clock stands still while jobs run.
     waiting_clock: Mutex<Option<Arc<Reactor>>>,
 }
@@ -60,6 +62,7 @@ impl Pool {
             limit,
             name: name.to_owned(),
             busy: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             waiting_clock: Mutex::default(),
         })
     }
@@ -136,9 +139,21 @@ impl Pool {
         }
     }
 
-    /// Whether a thread is at work, or about to be.
+    /// Whether a thread is at work, or about to be, and does not merely wait for the runtime.
     pub(crate) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Acquire) > 0
+        // Acquire: pairs with the changes of both; a job that stops waiting says so before it is let go.
+        self.busy.load(Ordering::Acquire) > self.waiting.load(Ordering::Acquire)
+    }
+
+    /// A job waits for the runtime: its clock may move.
+    pub(crate) fn begin_waiting(&self) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        self.tell_the_clock();
+    }
+
+    /// Whoever ends the waiting says so.
+    pub(crate) fn end_waiting(&self) {
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Lets the threads leave once all jobs are done, and waits for that. False: some were not, when time was up.

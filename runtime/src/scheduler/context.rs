@@ -9,7 +9,7 @@ use crate::shim::Arc;
 
 thread_local! {
     static CURRENT: Cell<*const Worker> = const { Cell::new(ptr::null()) };
-    static HOME: RefCell<Option<Arc<Shared>>> = const { RefCell::new(None) };
+    static HOME: RefCell<Option<Home>> = const { RefCell::new(None) };
 }
 
 /// The worker that this thread is at present.
@@ -35,20 +35,46 @@ pub(crate) fn enter<R>(worker: &Worker, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// The runtime that this thread works for without being its worker: it runs a blocking call, or waits for a future.
-pub(crate) fn home() -> Option<Arc<Shared>> {
-    HOME.try_with(|home| home.borrow().clone()).ok().flatten()
+/// A runtime that a thread works for without being its worker.
+#[derive(Clone)]
+struct Home {
+    shared: Arc<Shared>,
+    /// The thread runs one of the runtime's blocking calls; else it waits for a future there.
+    job: bool,
 }
 
-/// Makes a runtime this thread's home for the length of `f`.
+/// The runtime that this thread works for without being its worker: it runs a blocking call, or waits for a future.
+pub(crate) fn home() -> Option<Arc<Shared>> {
+    HOME.try_with(|home| home.borrow().as_ref().map(|home| home.shared.clone())).ok().flatten()
+}
+
+/// The runtime that this thread runs a blocking call of.
+pub(crate) fn home_of_job() -> Option<Arc<Shared>> {
+    let job =
+        |home: &RefCell<Option<Home>>| home.borrow().as_ref().filter(|home| home.job).map(|home| home.shared.clone());
+    HOME.try_with(job).ok().flatten()
+}
+
+/// Makes a runtime this thread's home for the length of `f`, which waits for a future there.
 pub(crate) fn with_home<R>(shared: &Arc<Shared>, f: impl FnOnce() -> R) -> R {
-    struct Restore(Option<Arc<Shared>>);
+    // A blocking call that waits stays one.
+    let job = home_of_job().is_some_and(|home| Arc::ptr_eq(&home, shared));
+    at_home(Home { shared: shared.clone(), job }, f)
+}
+
+/// Makes a runtime this thread's home for the length of `f`, one of its blocking calls.
+pub(crate) fn in_job<R>(shared: &Arc<Shared>, f: impl FnOnce() -> R) -> R {
+    at_home(Home { shared: shared.clone(), job: true }, f)
+}
+
+fn at_home<R>(home: Home, f: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Home>);
     impl Drop for Restore {
         fn drop(&mut self) {
             let before = self.0.take();
             drop(HOME.with(|home| home.replace(before)));
         }
     }
-    let _restore = Restore(HOME.with(|home| home.replace(Some(shared.clone()))));
+    let _restore = Restore(HOME.with(|before| before.replace(Some(home))));
     f()
 }
