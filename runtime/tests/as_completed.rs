@@ -16,52 +16,6 @@ fn sleeper(ms: u32) -> Task<u32> {
     })
 }
 
-async fn job(name: &'static str, ms: u32, fail: bool) -> Result<&'static str, &'static str> {
-    sleep(ms * MS).await;
-    if fail { Err(name) } else { Ok(name) }
-}
-
-#[test]
-fn asyncios_scenario_to_the_letter() {
-    let _watch = watch();
-    let log = Log::<String>::default();
-    virtual_runner().run(async {
-        let jobs = [job("slow", 90, false), job("fast", 30, false), job("bad", 60, true)];
-        let mut results = as_completed(jobs.map(create_task));
-        while let Some((_, result)) = results.next().await {
-            match result.unwrap() {
-                Ok(name) => log.push(format!("got {name}")),
-                Err(name) => log.push(format!("error {name}")),
-            }
-        }
-
-        let names = ["first", "second"];
-        let mut results = as_completed([job("x", 60, false), job("y", 30, false)].map(create_task));
-        while let Some((index, result)) = results.next().await {
-            log.push(format!("{} is {}", names[index], result.unwrap().unwrap()));
-        }
-
-        let jobs = [job("survivor", 90, false), job("in time", 10, false)];
-        let mut results = as_completed(jobs.map(create_task)).timeout(40 * MS).detach_rest();
-        let mut rest = loop {
-            match results.next().await.unwrap() {
-                Ok((_, result)) => log.push(format!("before timeout: {}", result.unwrap().unwrap())),
-                Err(error) => {
-                    assert_eq!(error.to_string(), "timed out after 40ms");
-                    break results.into_rest();
-                }
-            }
-        };
-        let (_, keep) = rest.pop().unwrap();
-        let cancelled = if keep.is_cancelled() { "True" } else { "False" };
-        log.push(format!("TimeoutError, survivor cancelled: {cancelled}"));
-        log.push(format!("later: {}", keep.await.unwrap().unwrap()));
-    });
-    let expected = "got fast\nerror bad\ngot slow\nsecond is y\nfirst is x\nbefore timeout: in time\n\
-        TimeoutError, survivor cancelled: False\nlater: survivor";
-    assert_eq!(log.take().join("\n"), expected);
-}
-
 #[test]
 fn results_come_in_order_of_completion_with_errors_in_their_place() {
     let _watch = watch();

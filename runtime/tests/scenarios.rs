@@ -7,6 +7,8 @@
 mod common;
 
 mod scenarios {
+    pub(crate) mod by_completion;
+    pub(crate) mod callbacks_and_threads;
     pub(crate) mod cancel_and_timeout;
     pub(crate) mod cancel_is_a_request;
     pub(crate) mod condition_cancel;
@@ -17,6 +19,7 @@ mod scenarios {
     pub(crate) mod group_outside_cancel;
     pub(crate) mod queue_backpressure;
     pub(crate) mod queue_order;
+    pub(crate) mod shield;
     pub(crate) mod support;
     pub(crate) mod task_start_order;
     pub(crate) mod timeout_body_overrides;
@@ -99,4 +102,20 @@ fn condition_cancel() {
 fn context_variables() {
     let many = Many::Sorted(context_variables::all_but_the_callbacks_in_order);
     check(context_variables::program, context_variables::TEXT, 5, many);
+}
+
+#[test]
+fn shield() {
+    check(scenarios::shield::program, scenarios::shield::TEXT, 1, Many::Exact);
+}
+
+#[test]
+fn by_completion() {
+    check(by_completion::program, by_completion::TEXT, 2, Many::Exact);
+}
+
+#[test]
+fn callbacks_and_threads() {
+    let many = Many::Holds(callbacks_and_threads::threads_come_out);
+    check(callbacks_and_threads::program, callbacks_and_threads::TEXT, 2, many);
 }

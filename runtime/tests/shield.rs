@@ -4,77 +4,10 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Count, Log, Reports, hold, on_drop, runner, tell, virtual_runner, watch};
-use raddle::{Instant, Task, TaskError, create_task, promise, shield, sleep, timeout, wait, yield_now};
+use common::{Count, Log, Reports, hold, runner, tell, virtual_runner, watch};
+use raddle::{Instant, TaskError, create_task, promise, shield, sleep, timeout, yield_now};
 
 const MS: Duration = Duration::from_millis(1);
-
-fn python(truth: bool) -> &'static str {
-    if truth { "True" } else { "False" }
-}
-
-async fn inner(name: &'static str, log: Log) -> &'static str {
-    let on_cancel = log.clone();
-    let guard = on_drop(move || on_cancel.push(format!("{name} cancelled")));
-    sleep(60 * MS).await;
-    std::mem::forget(guard);
-    log.push(format!("{name} finished"));
-    name
-}
-
-async fn outer(t: Task<&'static str>, log: Log) -> Result<&'static str, TaskError> {
-    let seen = t.canceller();
-    let note = move || log.push(format!("outer: cancelled, inner done: {}", python(seen.is_done())));
-    let cancelled = on_drop(note.clone());
-    let ended = shield(t).await;
-    std::mem::forget(cancelled);
-    if matches!(ended, Err(TaskError::Cancelled)) {
-        note();
-    }
-    ended
-}
-
-#[test]
-fn asyncios_scenario_to_the_letter() {
-    let _watch = watch();
-    let log = Log::default();
-    virtual_runner().run(async {
-        // The handle goes to the shield; the result comes another way.
-        let (told, result) = promise();
-        let work = inner("one", log.clone());
-        let t = create_task(async move {
-            let name = work.await;
-            tell(told, name);
-            name
-        });
-        let mut o = [create_task(outer(t, log.clone()))];
-        sleep(20 * MS).await;
-        o[0].cancel();
-        wait(&mut o).await;
-        let cancelled = python(o[0].is_cancelled());
-        log.push(format!("outer cancelled: {cancelled} | inner result: {}", result.await.unwrap()));
-
-        let t = create_task(inner("two", log.clone()));
-        let canceller = t.canceller();
-        let mut o = [create_task(outer(t, log.clone()))];
-        sleep(20 * MS).await;
-        canceller.cancel();
-        wait(&mut o).await;
-        let asked = u8::from(o[0].is_cancelled());
-        let cancelled = python(matches!(o[0].try_result(), Some(Ok(Err(TaskError::Cancelled)))));
-        log.push(format!("outer cancelled: {cancelled} | outer was asked: {asked}"));
-
-        let mut t = shield(create_task(inner("three", log.clone())));
-        if timeout(20 * MS, &mut t).await.is_err() {
-            let name = t.await.unwrap();
-            log.push(format!("timeout around a shield: {name}"));
-        }
-    });
-    let expected = "outer: cancelled, inner done: False\none finished\nouter cancelled: True | inner result: one\n\
-        two cancelled\nouter: cancelled, inner done: True\nouter cancelled: True | outer was asked: 0\n\
-        three finished\ntimeout around a shield: three";
-    assert_eq!(log.take().join("\n"), expected);
-}
 
 #[test]
 fn the_work_starts_at_the_call_and_goes_on_when_the_awaiter_leaves() {
