@@ -421,8 +421,10 @@ fn seed() -> u64 {
     std::env::var("RADDLE_SEED").ok().map_or(0x7EE5, |seed| seed.parse().expect("RADDLE_SEED is a number"))
 }
 
-fn times() -> u64 {
-    std::env::var("RADDLE_STRESS").ok().map_or(1, |times| times.parse().expect("RADDLE_STRESS is a number"))
+fn trees() -> u64 {
+    let times: f64 =
+        std::env::var("RADDLE_STRESS").map_or(1.0, |times| times.parse().expect("RADDLE_STRESS is a number"));
+    (TREES as f64 * times) as u64
 }
 
 /// Reports of what nobody else is told of.
@@ -443,7 +445,7 @@ fn telling(runner: Runner, ledger: &Arc<Ledger>) -> Runner {
 fn trees_one_after_the_other_on_a_virtual_clock() {
     let _watch = watch_for(Duration::from_secs(300));
     let first = seed();
-    for n in 0..TREES * times() {
+    for n in 0..trees() {
         let (seed, ledger) = (first.wrapping_add(n), Arc::<Ledger>::default());
         let mut runner = telling(virtual_runner(), &ledger);
         runner.run(plant(seed, &ledger));
@@ -458,7 +460,7 @@ fn trees_side_by_side_on_two_workers() {
     let first = seed().wrapping_add(1 << 32);
     let ledger = Arc::<Ledger>::default();
     let mut runner = telling(Runner::new().workers(2), &ledger);
-    for batch in 0..(TREES * times()).div_ceil(250) {
+    for batch in 0..trees().div_ceil(250) {
         let seeds = (0..250).map(|n| first.wrapping_add(batch * 250 + n));
         runner.run(async {
             let trees: Vec<_> = seeds.map(|seed| create_task(plant(seed, &ledger))).collect();
