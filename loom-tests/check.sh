@@ -30,9 +30,6 @@ suppressions=$here/suppressions
 host=$(rustc -vV | sed -n 's/^host: //p')
 stress=(-p raddle --test stress_scheduler --test stress_timers --test stress_tcp)
 failed=() skipped=()
-# And what hands cleanup, children and young timers from thread to thread.
-threads=("${stress[@]}" --test random_trees --test young_timers --test cpython_bugs)
-
 # Of all tests those that can be judged over malloc, which is not what `memory` measures.
 all_tests=(-p raddle -p raddle-io --lib)
 for file in {runtime,io}/tests/*.rs; do
@@ -83,7 +80,7 @@ sanitized() {
 if have_nightly; then
     # The whole truth, also after the first report; 66 is the exit status then.
     export TSAN_OPTIONS="history_size=4 suppressions=$suppressions/tsan.txt print_suppressions=0"
-    step thread "$tsan" "$(instrument thread) $libc" sanitized "${threads[@]}"
+    step thread "$tsan" "$(instrument thread) $libc" sanitized "${stress[@]}"
 
     # Leaks are looked for, too.
     export LSAN_OPTIONS="suppressions=$suppressions/lsan.txt print_suppressions=0"
