@@ -3,13 +3,15 @@
 mod sync_by_hand;
 
 use std::error::Error;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 use std::thread;
 
 use raddle::{LifoQueue, PriorityQueue, PutError, Queue, QueueShutDown, TryGetError, TryPutError};
-use sync_by_hand::{block_on, hand, waiting};
+use sync_by_hand::{Bomb, block_on, hand, waiting};
 
 #[test]
 fn items_come_out_in_the_order_they_went_in() {
@@ -375,4 +377,25 @@ fn threads_lose_and_double_nothing() {
     queue.shutdown();
     let got: usize = consumers.into_iter().map(|thread| thread.join().unwrap()).sum();
     assert_eq!(got, put.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_waker_that_panics_at_the_shutdown_keeps_nobody_else_waiting() {
+    let queue = Queue::bounded(1);
+    let mut first = Box::pin(queue.get());
+    let bomb = Waker::from(Arc::new(Bomb));
+    assert!(first.as_mut().poll(&mut Context::from_waker(&bomb)).is_pending());
+    let mut second = waiting(queue.get());
+    let panic = catch_unwind(AssertUnwindSafe(|| queue.shutdown())).unwrap_err();
+    assert_eq!(*panic.downcast_ref::<&str>().unwrap(), "a foreign waker panics");
+    assert!(second.poll().is_ready());
+    assert_eq!(second.wakes(), 1);
+    // One kind of waiter's panic does not reach the next kind.
+    let queue = Queue::bounded(1);
+    queue.try_put(1).unwrap();
+    let mut putter = Box::pin(queue.put(2));
+    assert!(putter.as_mut().poll(&mut Context::from_waker(&bomb)).is_pending());
+    let joiner = waiting(queue.join());
+    assert!(catch_unwind(AssertUnwindSafe(|| queue.shutdown_now())).is_err());
+    assert_eq!(joiner.wakes(), 1);
 }

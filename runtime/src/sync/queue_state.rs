@@ -38,7 +38,7 @@ use std::marker::PhantomData;
 use std::task::Waker;
 
 use super::queue_error::{TryGetError, TryPutError};
-use super::waiters::{Waiters, wake_released};
+use super::waiters::{Waiters, WakeBatch, wake_in_batches, wake_released};
 use crate::shim::Mutex;
 
 /// Where the items of a queue lie, and which comes out first: a `VecDeque` is first in, first out.
@@ -211,19 +211,19 @@ impl<T, S: Store<T>> Shared<T, S> {
         state.is_shut_down = true;
         let left = take(&mut state.items);
         state.unfinished -= left.len();
-        let getters = state.getters.release();
-        let putters = state.putters.release();
-        let joiners = state.unfinished == 0 && state.joiners.release();
+        let mut released = state.getters.release();
+        released |= state.putters.release();
+        released |= state.unfinished == 0 && state.joiners.release();
         drop(state);
-        if getters {
-            wake_released(&self.state, |state| &mut state.getters);
+        if !released {
+            return left;
         }
-        if putters {
-            wake_released(&self.state, |state| &mut state.putters);
-        }
-        if joiners {
-            wake_released(&self.state, |state| &mut state.joiners);
-        }
+        // All of them in one go: a waker that panics keeps nobody of another kind from being woken either.
+        wake_in_batches(&self.state, WakeBatch::new(), |state, batch| {
+            state.getters.take_released(batch)
+                || state.putters.take_released(batch)
+                || state.joiners.take_released(batch)
+        });
         left
     }
 

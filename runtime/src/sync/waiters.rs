@@ -340,7 +340,7 @@ impl<W> Waiters<W> {
     }
 
     /// Moves wakers of released waiters into the batch until it is full. Are there more?
-    fn take_released(&mut self, batch: &mut WakeBatch) -> bool {
+    pub(super) fn take_released(&mut self, batch: &mut WakeBatch) -> bool {
         while self.released_first != NONE && !batch.is_full() {
             let index = self.released_first;
             let entry = &mut self.entries[index as usize];
