@@ -381,7 +381,7 @@ fn threads_lose_and_double_nothing() {
 
 #[test]
 fn a_waker_that_panics_at_the_shutdown_keeps_nobody_else_waiting() {
-    let queue = Queue::bounded(1);
+    let queue = Queue::<u32>::bounded(1);
     let mut first = Box::pin(queue.get());
     let bomb = Waker::from(Arc::new(Bomb));
     assert!(first.as_mut().poll(&mut Context::from_waker(&bomb)).is_pending());
