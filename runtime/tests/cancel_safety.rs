@@ -3,6 +3,8 @@
 //! Each leaf is an operation with the smallest world around it, in the file of its family; `driver` drops it everywhere.
 //! A new operation needs an `impl Leaf` and a line below.
 
+#[path = "cancel_safety/channels.rs"]
+mod channels;
 #[path = "cancel_safety/conditions.rs"]
 mod conditions;
 #[path = "cancel_safety/driver.rs"]
@@ -77,4 +79,11 @@ dropped_at_every_poll! {
     pending_that_is_dropped: promises::PendingDropped,
     pending_that_is_abandoned: promises::PendingAbandoned,
     promise_abandoned: promises::PromiseAbandoned,
+    channel_recv: channels::RecvOne,
+    channel_send: channels::SendOne,
+    channel_recv_until_closed: channels::RecvUntilClosed,
+    channel_closed: channels::Closed,
+    broadcast_recv: channels::Broadcast,
+    watch_changed: channels::Changed,
+    watch_wait_for: channels::WaitFor,
 }
