@@ -67,6 +67,7 @@ pub use api::wait::{Wait, WaitResult, When, wait};
 pub use api::with::{AsyncClose, with};
 pub use api::yield_now::{YieldNow, yield_now};
 pub use scheduler::report::ExceptionContext;
+pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
 pub use sync::*;
 pub use task::error::{Panic, TaskError};
 pub use task::id::TaskId;

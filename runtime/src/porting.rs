@@ -32,7 +32,7 @@
 //! | `Queue`, `PriorityQueue`, `LifoQueue` | [`Queue`](crate::Queue), [`PriorityQueue`](crate::PriorityQueue), [`LifoQueue`](crate::LifoQueue) | from any thread |
 //! | `contextvars.ContextVar` | [`context_var!`](crate::context_var), [`ContextVar`](crate::ContextVar) | |
 //! | `copy_context`, `Context.run` | [`copy_context`](crate::copy_context), [`TaskContext::run`](crate::TaskContext::run) | |
-//! | `loop.add_signal_handler`, Ctrl-C | [`signal`](crate::signal), [`Runner::handle_ctrl_c`](crate::Runner::handle_ctrl_c) | |
+//! | `loop.add_signal_handler`, Ctrl-C | [`signal`](mod@crate::signal), [`Runner::handle_ctrl_c`](crate::Runner::handle_ctrl_c) | |
 //! | `set_exception_handler` | [`Runner::on_exception`](crate::Runner::on_exception) | |
 //! | `CancelledError` | [`TaskError::Cancelled`](crate::TaskError::Cancelled) | never seen by the one it happens to |
 //! | `InvalidStateError` | the types rule it out | |

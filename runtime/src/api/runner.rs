@@ -14,7 +14,7 @@ use raddle_io::reactor::Reactor;
 
 use super::handle::Handle;
 use super::inspect::find_task;
-use super::interrupt::{Interrupts, Target, die_of};
+use super::interrupt::{Interrupts, Target, end_process_by};
 use crate::harness::ambient;
 use crate::harness::create::create_main;
 use crate::harness::join::{Counted, Join, is_current};
@@ -74,8 +74,10 @@ pub fn run<F: IntoFuture>(main: F) -> F::Output {
 pub struct Runner {
     config: Config,
     runtime: Option<Runtime>,
-    /// The signal that cancelled the last main.
-    interrupted_by: Option<Signal>,
+    /// What cancelled the last main, still handled: it is about to end the process, or the caller will be told.
+    interrupted: Option<(Signal, Interrupts)>,
+    /// The caller was told that the last run was interrupted.
+    is_interruption_known: bool,
     /// Worker 0 is this thread.
     _local: PhantomData<*const ()>,
 }
@@ -89,7 +91,7 @@ impl Runner {
     /// A runtime with a worker per available core.
     pub fn new() -> Runner {
         let config = Config { is_own_waker: is_current, find_task, ..Config::default() };
-        Runner { config, runtime: None, interrupted_by: None, _local: PhantomData }
+        Runner { config, runtime: None, interrupted: None, is_interruption_known: false, _local: PhantomData }
     }
 
     /// How many workers there are at most, the calling thread among them; the others start when there is surplus
@@ -138,9 +140,27 @@ impl Runner {
 
     /// Whether Ctrl-C cancels main, if the program does not handle SIGINT itself; `#[raddle::main]` asks for it.
     ///
-    /// Main's async cleanup and that of all other tasks is awaited, and then the process ends the way SIGINT ends one;
-    /// [`try_run`](Runner::try_run) returns [`RunError::Interrupted`] instead. A second Ctrl-C cuts the cleanup. If
-    /// main gives its value all the same, that is returned.
+    /// Main's async cleanup and that of all other tasks is awaited, and then the process ends the way SIGINT ends one
+    /// (status 130 in a shell); [`try_run`](Runner::try_run) returns [`RunError::Interrupted`] instead. A second Ctrl-C
+    /// cuts the cleanup, a third has its default action. If main gives its value all the same, that is returned.
+    ///
+    /// Nothing is done where SIGINT does not have its default action when a run begins (a shell lets its background jobs
+    /// ignore it), and while somebody listens to it ([`ctrl_c`](crate::signal::ctrl_c)). When the run is over, the
+    /// default action is put back. One that comes while the runner is dropped is raised again after the cleanup.
+    ///
+    /// # Examples
+    /// ```standalone_crate
+    /// use std::future::pending;
+    /// use raddle::{FinallyExt, RunError, Runner};
+    ///
+    /// let serve = async {
+    /// #   rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT).unwrap();
+    ///     pending::<()>().await // until somebody presses Ctrl-C
+    /// };
+    /// let serve = serve.finally(|_exit| async { println!("saved") });
+    /// let ended = Runner::new().handle_ctrl_c(true).try_run(serve);
+    /// assert!(matches!(ended, Err(RunError::Interrupted)));
+    /// ```
     pub fn handle_ctrl_c(mut self, on: bool) -> Runner {
         self.config.ctrl_c = on;
         self
@@ -149,7 +169,24 @@ impl Runner {
     /// Lets the first Ctrl-C or SIGTERM ask every task to stop ([`stop_requested`](crate::stop_requested)), and cancels
     /// main if it has not ended `patience` later. The second one cancels main at once, the third cuts its cleanup.
     ///
-    /// A main that returns when it was asked to stop gives its value, as always.
+    /// A main that returns when it was asked to stop gives its value, as always. For the rest see
+    /// [`handle_ctrl_c`](Runner::handle_ctrl_c), which need not be asked for besides.
+    ///
+    /// # Examples
+    /// ```standalone_crate
+    /// use std::time::Duration;
+    /// use raddle::{Runner, run_until_stopped, sleep};
+    ///
+    /// let rounds = Runner::new().graceful(Duration::from_secs(10)).run(async {
+    ///     let mut rounds = 0;
+    /// #   rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM).unwrap();
+    ///     while let Some(()) = run_until_stopped(sleep(Duration::from_millis(1))).await {
+    ///         rounds += 1;
+    ///     }
+    ///     rounds
+    /// });
+    /// println!("{rounds} rounds");
+    /// ```
     pub fn graceful(mut self, patience: Duration) -> Runner {
         self.config.graceful = Some(patience);
         self
@@ -188,12 +225,10 @@ impl Runner {
                 self.freeze();
                 settle(ended)
             }
-            Err(RunError::Interrupted) => {
-                let signal = self.interrupted_by.take();
-                self.close();
-                die_of(signal.unwrap_or(Signal::INTERRUPT))
+            Err(error) => {
+                self.end_process_if_interrupted();
+                panic!("Runner::run: {error}")
             }
-            Err(error) => panic!("Runner::run: {error}"),
         }
     }
 
@@ -210,6 +245,7 @@ impl Runner {
         let caller = Location::caller();
         let ended = self.run_main(main.into_future(), caller);
         self.freeze();
+        self.is_interruption_known = self.interrupted.take().is_some();
         ended.map(settle)
     }
 
@@ -244,23 +280,20 @@ impl Runner {
     /// ```
     #[track_caller]
     pub fn run_forever(&mut self) {
-        let signal = match self.begin() {
-            Ok(Runtime { shared, worker }) => {
-                let interrupts = Interrupts::listen(shared, Target::Forever);
-                worker.run_forever();
-                interrupts.and_then(|interrupts| interrupts.cancelled_by())
-            }
+        let Runtime { shared, worker } = match self.begin() {
+            Ok(runtime) => runtime,
             Err(error) => panic!("Runner::run_forever: {error}"),
         };
+        let interrupts = Interrupts::begin(shared, Target::Forever);
+        thaw(shared);
+        worker.run_forever();
+        self.interrupted = interrupts.and_then(interrupted);
         self.freeze();
         // After the freeze: whoever asked again meanwhile meant this run, and not the next.
         if let Some(Runtime { shared, .. }) = &self.runtime {
             shared.forget_stop();
         }
-        if let Some(signal) = signal {
-            self.close();
-            die_of(signal);
-        }
+        self.end_process_if_interrupted();
     }
 
     /// The runtime from outside; also before the first run, whose tasks then wait for it.
@@ -293,21 +326,16 @@ impl Runner {
         Ok(self.runtime.as_mut().expect("made above"))
     }
 
-    /// Lets all workers run.
+    /// The runtime, for a run. Its workers stand still until [`thaw`].
     #[track_caller]
     fn begin(&mut self) -> Result<&mut Runtime, RunError> {
         assert!(
             context::current().is_none(),
             "raddle::run inside a running task would stop its worker: `.await` the future, or use `create_task`"
         );
+        self.is_interruption_known = false;
         let runtime = self.runtime()?;
-        let shared = &runtime.shared;
-        shared.ending.renew();
-        shared.phase.set(Phase::Running);
-        shared.threads.notify_all();
-        if shared.config.slow_poll.is_some() {
-            shared.start_watchdog();
-        }
+        runtime.shared.ending.renew();
         Ok(runtime)
     }
 
@@ -324,7 +352,8 @@ impl Runner {
         // its output outlives this call, whatever refers to the task still.
         let task = unsafe { create_main(worker, main, spawned_at) };
         worker.main.set(Some(task));
-        let interrupts = Interrupts::listen(shared, Target::Main(Counted::of(task)));
+        let interrupts = Interrupts::begin(shared, Target::Main(Counted::of(task)));
+        thaw(shared);
         worker.run_until(|| worker.is_main_done());
         worker.main.set(None);
         // SAFETY: the handle's reference; its output is main's.
@@ -332,21 +361,25 @@ impl Runner {
         let ended = join.try_take().expect("main has ended");
         join.drop_handle();
         std::mem::forget(abort);
-        let signal = interrupts.as_ref().and_then(Interrupts::cancelled_by);
-        drop(interrupts);
-        if signal.is_some() && matches!(ended, Err(TaskError::Cancelled)) {
-            self.interrupted_by = signal;
-            return Err(RunError::Interrupted);
+        if matches!(ended, Err(TaskError::Cancelled)) {
+            self.interrupted = interrupts.and_then(interrupted);
         }
-        Ok(ended)
+        if self.interrupted.is_some() { Err(RunError::Interrupted) } else { Ok(ended) }
+    }
+
+    /// Does what the signal that interrupted a run does, after all has been cleaned up. Another one cuts that short.
+    fn end_process_if_interrupted(&mut self) {
+        if let Some((signal, interrupts)) = self.interrupted.take() {
+            self.close();
+            drop(interrupts);
+            end_process_by(signal);
+        }
     }
 
     /// Ends the runtime, if there is one.
     fn close(&mut self) {
         if let Some(Runtime { shared, worker }) = self.runtime.take() {
-            let interrupts = Interrupts::listen(&shared, Target::End);
             super::shutdown::shut_down(&shared, &worker);
-            drop(interrupts);
         }
     }
 
@@ -368,8 +401,32 @@ impl Default for Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
+        let Some(Runtime { shared, .. }) = &self.runtime else { return };
+        let is_known = self.is_interruption_known;
+        let interrupts = Interrupts::begin(shared, Target::End { is_known });
         self.close();
+        let signal = interrupts.and_then(Interrupts::finish);
+        // There is no other way to tell anybody.
+        if let Some(signal) = signal.filter(|_| !is_known) {
+            end_process_by(signal);
+        }
     }
+}
+
+/// Lets all workers run. What is there from an earlier run goes on at once, so signals are handled by now.
+fn thaw(shared: &Shared) {
+    shared.phase.set(Phase::Running);
+    shared.threads.notify_all();
+    if shared.config.slow_poll.is_some() {
+        shared.start_watchdog();
+    }
+}
+
+/// The signal that interrupted a run, if one did.
+fn interrupted(interrupts: Interrupts) -> Option<(Signal, Interrupts)> {
+    interrupts.run_ended();
+    let signal = interrupts.cancelled_by()?;
+    Some((signal, interrupts))
 }
 
 impl fmt::Debug for Runner {
@@ -403,7 +460,7 @@ impl Drop for AbortOnUnwind {
 pub enum RunError {
     /// The system refused what worker 0 needs.
     Io(io::Error),
-    /// Main was cancelled by Ctrl-C.
+    /// Main was cancelled by Ctrl-C, or SIGTERM.
     Interrupted,
 }
 
@@ -411,7 +468,7 @@ impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RunError::Io(error) => write!(f, "the runtime could not be started: {error}"),
-            RunError::Interrupted => f.write_str("main was cancelled by Ctrl-C"),
+            RunError::Interrupted => f.write_str("main was cancelled by Ctrl-C or SIGTERM"),
         }
     }
 }

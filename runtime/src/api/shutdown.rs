@@ -22,20 +22,24 @@ const A_MOMENT: Duration = Duration::from_millis(100);
 /// Ends a runtime, on worker 0's thread, after main has ended (step 1) and its value is kept.
 pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     let grace = shared.config.shutdown_grace();
-    let deadline = Instant::now() + grace;
+    let began = Instant::now();
+    let deadline = began + grace;
+    // Asked for again and again: somebody may lose patience.
+    let patience = || if shared.ending.is_cut_short() { began } else { deadline };
     shared.ending.set_deadline(shared.clock().now() + grace);
     // 2. What is created from here on is cancelled at birth: a worker drops its future.
     shared.phase.set(Phase::Closing);
     shared.threads.notify_all();
     // 3. Every task that lives is cancelled; 4. workers run until the last has ended.
-    cancel_all(shared, worker, deadline);
+    cancel_all(shared, worker, patience);
     // Threads outside may still have created tasks; from here on they cannot, so the second count is the last.
     shared.close_outside();
-    cancel_all(shared, worker, deadline);
+    cancel_all(shared, worker, patience);
     // 5. What is stuck in a poll is reported and left behind.
     report_stuck_tasks(shared);
     // 6. Blocking threads.
-    if !shared.blocking.close(deadline.saturating_duration_since(Instant::now())) {
+    let a_moment = Instant::now() + A_MOMENT;
+    if !shared.blocking.close(|| patience().max(a_moment)) {
         let text = "a blocking call outlasted the runtime's grace period; its thread is left behind";
         shared.report(&ExceptionContext::new(text));
     }
@@ -45,7 +49,8 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     shared.phase.set(Phase::Stopped);
     shared.threads.notify_all();
     shared.unpark_others();
-    for index in shared.threads.join(deadline.saturating_duration_since(Instant::now()).max(A_MOMENT)) {
+    let a_moment = Instant::now() + A_MOMENT;
+    for index in shared.threads.join(|| patience().max(a_moment)) {
         let text = format!("worker {index} is stuck in a poll; its thread is left behind until that poll ends");
         shared.report(&ExceptionContext::new(text));
     }
@@ -60,11 +65,11 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
 }
 
 /// Cancels every task and runs until the last has ended. Cleanup has until the deadline, and is cut then.
-fn cancel_all(shared: &Shared, worker: &Worker, deadline: Instant) {
-    cancel_until(shared, worker, |now| now >= deadline || shared.is_cleanup_overdue());
+fn cancel_all(shared: &Shared, worker: &Worker, deadline: impl Fn() -> Instant) {
+    cancel_until(shared, worker, |now| now >= deadline() || shared.is_cleanup_overdue());
     if shared.live_tasks() > 0 {
         shared.ending.end_grace();
-        let last_moment = deadline.max(Instant::now()) + A_MOMENT;
+        let last_moment = deadline().max(Instant::now()) + A_MOMENT;
         cancel_until(shared, worker, |now| now >= last_moment);
     }
 }
@@ -86,7 +91,7 @@ fn cancel_until(shared: &Shared, worker: &Worker, is_over: impl Fn(Instant) -> b
 }
 
 /// What is no cleanup ends now; cleanup learns that it has little time left, or none.
-fn end_task(shared: &Shared, task: TaskRef) {
+pub(super) fn end_task(shared: &Shared, task: TaskRef) {
     if task.state().snapshot().is_cleanup() && !shared.ending.is_grace_over() {
         wake_task(task);
     } else {

@@ -16,7 +16,6 @@ use super::frame::Frame;
 use crate::harness::create;
 use crate::harness::join::{Counted, release_walked};
 use crate::harness::runtime_of;
-use crate::scheduler::shared::Shared;
 use crate::task::header::TaskRef;
 
 /// Waits until this task is asked to stop: by [`Task::stop`](crate::Task::stop), or because the program is ending
@@ -178,19 +177,11 @@ pub(super) fn stop_tree(task: TaskRef) -> bool {
     true
 }
 
-/// Asks every task of a runtime to stop, and those that are created from now on.
-pub(super) fn stop_all(shared: &Shared) {
-    shared.ending.stop();
-    shared.walk(|task| {
-        mark(task);
-        release_walked(task);
-    });
-}
-
-fn mark(task: TaskRef) {
-    if task.state().stop()
-        && let Some(side) = task.side()
-    {
+/// Asks one task to stop. True: for the first time.
+pub(super) fn mark(task: TaskRef) -> bool {
+    let first = task.state().stop();
+    if first && let Some(side) = task.side() {
         side.take_stop_waiters().into_iter().for_each(|waker| waker.wake());
     }
+    first
 }

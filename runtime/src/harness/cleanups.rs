@@ -196,12 +196,13 @@ fn drop_item(item: Option<Item>) {
 }
 
 fn report_cut(cleanup: &Cleanup, grace: Option<Duration>) {
-    let config = context::current().and_then(|worker| worker.shared.config.grace);
-    let bound = match grace.or(config) {
-        Some(grace) => format!("the grace period of {grace:?}"),
-        None => "the grace period at the end of the runtime".to_owned(),
+    let shared = context::current().map(|worker| &worker.shared);
+    let why = match grace.or(shared.and_then(|shared| shared.config.grace)) {
+        _ if shared.is_some_and(|shared| shared.ending.is_cut_short()) => "was cut short by a signal".to_owned(),
+        Some(grace) => format!("exceeded the grace period of {grace:?}"),
+        None => "exceeded the grace period at the end of the runtime".to_owned(),
     };
-    tell(cleanup, ExceptionContext::new(format!("async cleanup exceeded {bound} and was dropped unfinished")));
+    tell(cleanup, ExceptionContext::new(format!("async cleanup {why} and was dropped unfinished")));
 }
 
 fn tell(cleanup: &Cleanup, context: ExceptionContext) {

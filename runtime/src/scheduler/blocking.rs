@@ -156,17 +156,26 @@ impl Pool {
         self.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Lets the threads leave once all jobs are done, and waits for that. False: some were not, when time was up.
-    pub(crate) fn close(&self, at_most: Duration) -> bool {
-        let deadline = Instant::now() + at_most;
+    /// Lets the threads leave once all jobs are done, and waits for that. False: some were not, when time was up. The
+    /// deadline is asked for again after [`Pool::hurry`].
+    pub(crate) fn close(&self, deadline: impl Fn() -> Instant) -> bool {
         let mut state = self.state.lock();
         state.closing = true;
         self.work.notify_all();
         while state.threads > 0 {
-            if self.left.wait_until(&mut state, deadline).timed_out() {
+            let deadline = deadline();
+            if Instant::now() >= deadline {
                 return false;
             }
+            self.left.wait_until(&mut state, deadline);
         }
         true
+    }
+
+    /// Lets whoever closes the pool look at its deadline again.
+    pub(crate) fn hurry(&self) {
+        // The lock orders the caller's change of the deadline before the look at it, or after the wait has begun.
+        drop(self.state.lock());
+        self.left.notify_all();
     }
 }

@@ -10,6 +10,7 @@ pub(crate) struct Ending {
     /// In nanoseconds of the runtime's clock; 0 for none.
     deadline: AtomicU64,
     grace_over: AtomicBool,
+    cut_short: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -49,11 +50,24 @@ impl Ending {
     pub(crate) fn renew(&self) {
         // Relaxed: as above; nothing runs yet.
         self.grace_over.store(false, Ordering::Relaxed);
+        self.cut_short.store(false, Ordering::Relaxed);
         self.stopping.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn end_grace(&self) {
         // Relaxed: as above.
         self.grace_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody does not want to wait any longer, for cleanup or anything else.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        // Relaxed: as above.
+        self.cut_short.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn cut_short(&self) {
+        // Relaxed: as above.
+        self.cut_short.store(true, Ordering::Relaxed);
+        self.end_grace();
     }
 }

@@ -125,14 +125,16 @@ impl Threads {
         self.state.lock().closed = true;
     }
 
-    /// Waits for all workers to leave and joins them. Returns those that are still stuck when time is up.
-    pub(crate) fn join(&self, at_most: Duration) -> Vec<usize> {
+    /// Waits for all workers to leave and joins them. Returns those that are still stuck when time is up. The deadline is
+    /// asked for again after [`Threads::notify_all`].
+    pub(crate) fn join(&self, deadline: impl Fn() -> std::time::Instant) -> Vec<usize> {
         let mut state = self.state.lock();
-        let deadline = std::time::Instant::now() + at_most;
         while state.exited.len() < state.started {
-            if self.changed.wait_until(&mut state, deadline).timed_out() {
+            let deadline = deadline();
+            if std::time::Instant::now() >= deadline {
                 break;
             }
+            self.changed.wait_until(&mut state, deadline);
         }
         let joins = std::mem::take(&mut state.joins);
         let exited = state.exited.clone();

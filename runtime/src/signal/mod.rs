@@ -1,36 +1,33 @@
-//! Signals of the operating system.
+//! Signals that the system sends to the process: Ctrl-C, "please end", and what the program gives a meaning to.
 //!
-//! ```no_run
-//! use raddle::signal::{Signal, ctrl_c, signal};
+//! ```standalone_crate
+//! use raddle::signal::{Signal, signal};
 //!
 //! raddle::run(async {
-//!     let mut hangups = signal(Signal::HANGUP);
-//!     raddle::race((
-//!         async {
-//!             ctrl_c().await;
-//!             println!("interrupted");
-//!         },
-//!         async {
-//!             loop {
-//!                 hangups.recv().await;
-//!                 println!("reading the configuration again");
-//!             }
-//!         },
-//!     ))
-//!     .await;
+//!     let mut hangups = signal(Signal::HUP);
+//! #   rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
+//!     hangups.recv().await;
+//!     println!("reading the configuration again");
 //! });
 //! ```
 //!
-//! Listening works under any executor. A thread called `raddle-signal` starts with the first listener and stays. While
-//! nobody listens to a signal that was listened to before, it does what it does by default.
+//! The life of a signal: it interrupts some thread of the process in the middle of anything, so its handler does
+//! nothing but add to two atomic numbers and write to a file descriptor (`table.rs`). That wakes the thread
+//! `raddle-signal`, which is started when the first signal is asked for and stays. It wakes those who wait, in whatever
+//! executor, or else does what a [`Runner`](crate::Runner) wants done about it.
+//!
+//! A handler is installed while somebody listens, and what was there before is called as well, unless it was the
+//! default action. When the last listener is dropped, what was there before is put back.
+//!
+//! `action` is the only file here with unsafe code: the system's own table of handlers.
 
-mod default_action;
-mod hub;
-mod listen;
+#[allow(unsafe_code)]
+mod action;
+mod listener;
 mod number;
+mod table;
 
-use default_action::is_default;
-pub(crate) use default_action::raise_default;
-pub(crate) use hub::{Guard, is_free, on_signal};
-pub use listen::{CtrlC, Recv, Signals, ctrl_c, signal};
+pub(crate) use action::end_process;
+pub use listener::{CtrlC, SignalRecv, Signals, ctrl_c, signal};
 pub use number::Signal;
+pub(crate) use table::{Substitution, substitute};

@@ -1,94 +1,131 @@
-//! Which signal.
+//! The numbers of signals, and their names.
 
 use std::fmt;
 
-/// A signal, by its number.
+use libc::c_int;
+
+/// A signal, by number.
+///
+/// # Examples
+/// ```
+/// use raddle::signal::Signal;
+///
+/// assert_eq!(Signal::TERM.to_string(), "SIGTERM");
+/// assert_eq!(Signal::from_raw(2), Signal::INT);
+/// assert_eq!(Signal::TERM.as_raw(), 15);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Signal(i32);
+pub struct Signal(c_int);
 
+/// Declares the constants, and what they are called.
 macro_rules! signals {
-    ($($(#[$doc:meta])* $name:ident = $number:ident,)+) => {
+    ($($(#[$doc:meta])* $name:ident = $number:ident;)*) => {
         impl Signal {
-            $($(#[$doc])* pub const $name: Signal = Signal(libc::$number);)+
-        }
+            $($(#[$doc])* pub const $name: Signal = Signal(libc::$number);)*
 
-        /// `SIGINT` and the like, where the number has a name here.
-        fn name_of(signal: Signal) -> Option<&'static str> {
-            match signal {
-                $(Signal::$name => Some(stringify!($number)),)+
-                _ => None,
+            /// The name in the system's manual, if it has one.
+            fn name(self) -> Option<&'static str> {
+                match self.0 {
+                    $(libc::$number => Some(stringify!($number)),)*
+                    _ => None,
+                }
             }
         }
     };
 }
 
 signals! {
-    /// The terminal is gone; servers read their configuration again.
-    HANGUP = SIGHUP,
+    /// The terminal is gone; servers take it for "read your configuration again".
+    HUP = SIGHUP;
     /// Ctrl-C.
-    INTERRUPT = SIGINT,
+    INT = SIGINT;
     /// Ctrl-\.
-    QUIT = SIGQUIT,
-    /// Please end.
-    TERMINATE = SIGTERM,
-    /// For the program's own use.
-    USER1 = SIGUSR1,
-    /// For the program's own use.
-    USER2 = SIGUSR2,
-    /// A timer of the system.
-    ALARM = SIGALRM,
-    /// A child process changed its state.
-    CHILD = SIGCHLD,
-    /// Continued after a stop.
-    CONTINUE = SIGCONT,
-    /// A pipe without a reader was written to.
-    PIPE = SIGPIPE,
-    /// Stop, from the terminal (Ctrl-Z).
-    TERMINAL_STOP = SIGTSTP,
-    /// The terminal has another size.
-    WINDOW_CHANGE = SIGWINCH,
-    /// An end that cannot be caught.
-    KILL = SIGKILL,
-    /// A stop that cannot be caught.
-    STOP = SIGSTOP,
-    /// A bad memory access.
-    SEGMENTATION_FAULT = SIGSEGV,
-    /// A bad instruction.
-    ILLEGAL = SIGILL,
-    /// A bad calculation.
-    FLOATING_POINT = SIGFPE,
+    QUIT = SIGQUIT;
+    /// An instruction that the processor does not know.
+    ILL = SIGILL;
+    /// A breakpoint.
+    TRAP = SIGTRAP;
+    /// The process aborts.
+    ABRT = SIGABRT;
+    /// Memory that is not there behind its address.
+    BUS = SIGBUS;
+    /// Arithmetic without a result.
+    FPE = SIGFPE;
+    /// The end, at once; no program is asked.
+    KILL = SIGKILL;
+    /// For the program to give a meaning to.
+    USR1 = SIGUSR1;
+    /// An address that is not the program's.
+    SEGV = SIGSEGV;
+    /// For the program to give a meaning to.
+    USR2 = SIGUSR2;
+    /// Writing to a pipe that nobody reads.
+    PIPE = SIGPIPE;
+    /// The alarm clock of `alarm`.
+    ALRM = SIGALRM;
+    /// "Please end": what `kill`, service managers and containers send first.
+    TERM = SIGTERM;
+    /// The coprocessor's stack; not used any more.
+    STKFLT = SIGSTKFLT;
+    /// A child process ended or stopped.
+    CHLD = SIGCHLD;
+    /// A stopped process goes on.
+    CONT = SIGCONT;
+    /// The process is stopped; no program is asked.
+    STOP = SIGSTOP;
+    /// Ctrl-Z.
+    TSTP = SIGTSTP;
+    /// A process in the background reads from the terminal.
+    TTIN = SIGTTIN;
+    /// A process in the background writes to the terminal.
+    TTOU = SIGTTOU;
+    /// Out-of-band data at a socket.
+    URG = SIGURG;
+    /// The limit on processor time is reached.
+    XCPU = SIGXCPU;
+    /// The limit on a file's size is reached.
+    XFSZ = SIGXFSZ;
+    /// The alarm clock that counts the process's own time.
+    VTALRM = SIGVTALRM;
+    /// The alarm clock of a profiler.
+    PROF = SIGPROF;
+    /// The terminal's window has another size.
+    WINCH = SIGWINCH;
+    /// A file is ready.
+    IO = SIGIO;
+    /// The power fails.
+    PWR = SIGPWR;
+    /// A system call that does not exist.
+    SYS = SIGSYS;
 }
 
-/// One more than the highest number there is on Linux.
-pub(super) const NUMBERS: usize = 65;
-
 impl Signal {
-    /// The signal with this number.
-    ///
-    /// # Panics
-    /// When there is none: numbers go from 1 to 64.
-    #[track_caller]
+    /// [`HUP`](Signal::HUP), in full.
+    pub const HANGUP: Signal = Signal::HUP;
+    /// [`INT`](Signal::INT), in full.
+    pub const INTERRUPT: Signal = Signal::INT;
+    /// [`TERM`](Signal::TERM), in full.
+    pub const TERMINATE: Signal = Signal::TERM;
+    /// [`ALRM`](Signal::ALRM), in full.
+    pub const ALARM: Signal = Signal::ALRM;
+    /// [`CHLD`](Signal::CHLD), in full.
+    pub const CHILD: Signal = Signal::CHLD;
+
+    /// The signal of that number, whether the system knows it or not.
     pub const fn from_raw(number: i32) -> Signal {
-        assert!(number >= 1 && number <= 64, "a signal's number is from 1 to 64");
         Signal(number)
     }
 
-    /// Its number.
+    /// The signal's number.
     pub const fn as_raw(self) -> i32 {
         self.0
-    }
-
-    /// Whether a program may listen to it.
-    pub(super) fn can_be_caught(self) -> bool {
-        ![Signal::KILL, Signal::STOP, Signal::SEGMENTATION_FAULT, Signal::ILLEGAL, Signal::FLOATING_POINT]
-            .contains(&self)
     }
 }
 
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match name_of(*self) {
-            Some(name) => f.write_str(name),
+        match self.name() {
+            Some(name) => f.pad(name),
             None => write!(f, "signal {}", self.0),
         }
     }
@@ -97,17 +134,5 @@ impl fmt::Display for Signal {
 impl fmt::Debug for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_signal_goes_by_its_name() {
-        assert_eq!(Signal::INTERRUPT.to_string(), "SIGINT");
-        assert_eq!(format!("{:?}", Signal::from_raw(50)), "signal 50");
-        assert_eq!(Signal::from_raw(Signal::USER1.as_raw()), Signal::USER1);
     }
 }

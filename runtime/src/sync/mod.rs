@@ -12,6 +12,8 @@
 //! and are the only files here with unsafe code.
 
 mod barrier;
+#[cfg(not(raddle_loom))]
+mod bell;
 mod bounded_semaphore;
 mod broadcast;
 mod broadcast_state;
@@ -42,6 +44,8 @@ mod watch_futures;
 mod watch_state;
 
 pub use barrier::{Barrier, BarrierTurn, BarrierWait, BrokenBarrier};
+#[cfg(not(raddle_loom))]
+pub(crate) use bell::{Bell, BellWait};
 pub use bounded_semaphore::{BoundedPermit, BoundedSemaphore, BoundedSemaphoreAcquire};
 pub use broadcast::{BroadcastReceiver, BroadcastRecv, BroadcastSender, broadcast};
 pub use channel::{Receiver, Sender, channel};
