@@ -18,7 +18,7 @@ use super::interrupt::{Interrupts, Target, end_process_by};
 use crate::harness::ambient;
 use crate::harness::create::create_main;
 use crate::harness::join::{Counted, Join, is_current};
-use crate::scheduler::config::{Config, SLOW_IN_DEBUG};
+use crate::scheduler::config::Config;
 use crate::scheduler::context;
 use crate::scheduler::phase::Phase;
 use crate::scheduler::report::ExceptionContext;
@@ -193,16 +193,31 @@ impl Runner {
     }
 
     /// Reports each poll that lasts longer than `limit` through `on_exception`, while it lasts: the task in it keeps
-    /// its worker from all others.
+    /// its worker from all others. The handler is called on the thread that looks after stuck workers, too, so it should
+    /// be short.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (tell, told) = std::sync::mpsc::channel();
+    /// let runner = raddle::Runner::new().slow_poll(Duration::from_millis(5));
+    /// let mut runner = runner.on_exception(move |context| tell.send(context.task.clone()).unwrap());
+    /// runner.run(async {
+    ///     let task = told.recv().unwrap(); // blocks until that is reported
+    ///     assert_eq!(&*task.unwrap().name, "Task-1");
+    /// });
+    /// ```
     pub fn slow_poll(mut self, limit: Duration) -> Runner {
         self.config.slow_poll = Some(limit);
         self
     }
 
     /// Reports what a program should not do: so far, polls that last longer than 100 ms, unless
-    /// [`slow_poll`](Runner::slow_poll) says otherwise. The environment variable `RADDLE_DEBUG=1` does the same.
+    /// [`slow_poll`](Runner::slow_poll) says otherwise. The environment variable `RADDLE_DEBUG=1` does the same where
+    /// this is not called.
     pub fn debug(mut self, on: bool) -> Runner {
-        self.config.slow_poll = on.then(|| self.config.slow_poll.unwrap_or(SLOW_IN_DEBUG));
+        self.config.debug = Some(on);
         self
     }
 
@@ -317,7 +332,7 @@ impl Runner {
                 self.config.workers
             );
             let reactor = Reactor::new(clock).map_err(RunError::Io)?;
-            let (shared, seed) = Shared::new(self.config.clone());
+            let (shared, seed) = Shared::new(self.config.settled());
             shared.set_reactor(0, reactor.clone());
             let worker = Box::new(Worker::new(shared.clone(), seed, reactor));
             worker.main_context.replace(HeldContext::Own(ambient::copy()));

@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) graceful: Option<Duration>,
     /// A poll that lasts longer is reported.
     pub(crate) slow_poll: Option<Duration>,
+    /// `None` leaves it to the environment.
+    pub(crate) debug: Option<bool>,
     /// What is at that address, if it is a task that lives.
     pub(crate) find_task: fn(&Shared, *const ()) -> Option<TaskInfo>,
     /// Whether a waker is that of the task being polled on this thread; the harness knows.
@@ -52,7 +54,8 @@ impl Default for Config {
             on_exception: None,
             ctrl_c: false,
             graceful: None,
-            slow_poll: asked_for_by_environment(),
+            slow_poll: None,
+            debug: None,
             find_task: |_, _| None,
             is_own_waker: |_| false,
         }
@@ -60,14 +63,21 @@ impl Default for Config {
 }
 
 /// What `debug` reports as slow, as asyncio does.
-pub(crate) const SLOW_IN_DEBUG: Duration = Duration::from_millis(100);
+const SLOW_IN_DEBUG: Duration = Duration::from_millis(100);
 
 /// `RADDLE_DEBUG=1` is `Runner::debug(true)`.
-fn asked_for_by_environment() -> Option<Duration> {
-    std::env::var_os("RADDLE_DEBUG").filter(|value| !value.is_empty() && value != "0").map(|_| SLOW_IN_DEBUG)
+fn asked_for_by_environment() -> bool {
+    std::env::var_os("RADDLE_DEBUG").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 impl Config {
+    /// As it is when a runtime begins: what was left to the environment is known.
+    pub(crate) fn settled(&self) -> Config {
+        let is_debug = || self.debug.unwrap_or_else(asked_for_by_environment);
+        let slow_poll = self.slow_poll.or_else(|| is_debug().then_some(SLOW_IN_DEBUG));
+        Config { slow_poll, ..self.clone() }
+    }
+
     pub(crate) fn shutdown_grace(&self) -> Duration {
         self.grace.unwrap_or(DEFAULT_GRACE).min(PRACTICALLY_EVER)
     }

@@ -126,16 +126,25 @@ fn watch_poll(
     seen: Option<(Instant, bool)>,
     limit: Duration,
 ) -> Option<(Instant, bool)> {
+    // Relaxed: a stale answer misleads for one tick, and it is looked at twice before anything is said.
+    let current = || shared.remotes[index].current.load(Ordering::Relaxed);
+    let task = current();
+    if task.is_null() {
+        // Between two polls: it waits for threads to end, or looks for work.
+        return None;
+    }
     let now = Instant::now();
     let Some((since, reported)) = seen else { return Some((now, false)) };
     let lasted = now - since;
     if reported || lasted < limit {
         return seen;
     }
-    // Relaxed: see the field; the poll has not ended since.
-    let current = shared.remotes[index].current.load(Ordering::Relaxed);
+    let found = (shared.config.find_task)(shared, task);
+    if current() != task {
+        return None;
+    }
     let mut text = ExceptionContext::new(format!("a poll on worker {index} lasts {lasted:.1?} already"));
-    if let Some(task) = (shared.config.find_task)(shared, current) {
+    if let Some(task) = found {
         text = text.in_task(task);
     }
     shared.report(&text);

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::task::Waker;
 
 use crossbeam_utils::CachePadded;
@@ -51,6 +51,8 @@ pub(crate) struct Worker {
     arena: RefCell<Option<Arena>>,
     dealer: Dealer,
     current: Cell<Option<TaskRef>>,
+    /// The watchdog wants to know, too.
+    shows_current: bool,
     flags: Cell<Flags>,
     /// Tasks pushed during the present poll.
     pushes: Cell<u32>,
@@ -156,6 +158,7 @@ impl Worker {
             arena: RefCell::new(Some(seed.arena)),
             dealer: Dealer::default(),
             current: Cell::new(None),
+            shows_current: shared.config.slow_poll.is_some(),
             flags: Cell::default(),
             pushes: Cell::new(0),
             mean_poll: Cell::new(1000),
@@ -194,7 +197,7 @@ impl Worker {
         self.remote().counters.polls.add_one();
         raddle_io::budget::reset();
         self.current.set(Some(task));
-        if self.shared.config.slow_poll.is_some() {
+        if self.shows_current {
             // Relaxed: see the field.
             self.remote().current.store(task.as_ptr().cast_mut(), Ordering::Relaxed);
         }
@@ -202,6 +205,9 @@ impl Worker {
         // SAFETY: the task came out of a queue of this runtime: the right to poll and a reference come with it.
         unsafe { (task.header().vtable.run)(task) };
         self.current.set(None);
+        if self.shows_current {
+            self.remote().current.store(ptr::null_mut(), Ordering::Relaxed);
+        }
         if self.shared.idle.may_wake() {
             self.share(self.mean_poll.get());
         }
@@ -321,7 +327,7 @@ impl Worker {
     /// Whether slots of that arena are this worker's own.
     #[inline]
     pub(crate) fn owns(&self, arena: &ArenaShared) -> bool {
-        std::ptr::eq(Arc::as_ptr(&self.remote().arena), arena)
+        ptr::eq(Arc::as_ptr(&self.remote().arena), arena)
     }
 
     /// Puts back a slot of this worker's arena.
