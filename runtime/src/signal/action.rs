@@ -140,8 +140,11 @@ fn former(index: usize) -> Option<&'static sigaction> {
 }
 
 fn remember(index: usize, action: sigaction) {
-    let is_known = former(index)
-        .is_some_and(|known| known.sa_sigaction == action.sa_sigaction && known.sa_flags == action.sa_flags);
+    // The C library adds a flag of its own to what it puts back; for an action without a handler flags mean nothing.
+    let is_same = |known: &sigaction| {
+        known.sa_sigaction == action.sa_sigaction && (is_plain(&action) || known.sa_flags == action.sa_flags)
+    };
+    let is_known = former(index).is_some_and(is_same);
     if !is_known {
         // Release: pairs with the Acquire in `former`.
         FORMER[index].store(Box::leak(Box::new(action)), Ordering::Release);
