@@ -213,7 +213,7 @@ fn a_handler_of_the_programs_own_replaces_all_that() {
 fn signals_count_from_the_call_and_are_received_once() {
     let _watch = watch();
     Runner::new().workers(2).run(async {
-        let (mut first, mut second) = (signal(Signal::USR1), signal(Signal::USR1));
+        let (mut first, mut second) = (signal(Signal::USR1).unwrap(), signal(Signal::USR1).unwrap());
         send(Signal::USR1);
         first.recv().await;
         second.recv().await;
@@ -227,7 +227,7 @@ fn signals_count_from_the_call_and_are_received_once() {
 #[test]
 #[should_panic(expected = "SIGKILL cannot be listened to: the system lets no program see it")]
 fn what_cannot_be_caught_is_refused() {
-    drop(signal(Signal::KILL));
+    drop(signal(Signal::KILL).unwrap());
 }
 
 /// asyncio's own demonstration of Ctrl-C, line by line, five times with 1, 2 and 8 workers.
@@ -301,7 +301,7 @@ fn demonstrate(workers: usize) {
     });
     say(&format!("run: {survived}"));
     let custom = Runner::new().workers(workers).handle_ctrl_c(true).run(async {
-        let mut got = signal(INT);
+        let mut got = signal(INT).unwrap();
         send(INT);
         got.recv().await;
         say(&format!("custom: handler ran, stopping = {}", is_stopping()));

@@ -533,7 +533,7 @@ fn ctrl_c_under_run_as_in_asyncio() {
     }
 
     async fn custom(log: &Log) -> &'static str {
-        let mut handler = signal(Signal::INT);
+        let mut handler = signal(Signal::INT).unwrap();
         send(Signal::INT);
         handler.recv().await;
         log.push(format!("custom: handler ran, cancelling() = {}", u8::from(is_stopping())));

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use common::{Bomb, Count, panic_of, runner, watch};
-use raddle::signal::{Signal, ctrl_c, signal};
-use raddle::{create_task, gather, race};
+use common::{Bomb, Count, runner, watch};
+use raddle::{Signal, create_task, ctrl_c, gather, race, signal};
 use signal_support::{alone, in_a_process, install, is_caught, send};
 
 fn poll<F: Future>(future: F, waker: &Waker) -> Poll<F::Output> {
@@ -24,7 +23,7 @@ fn a_signal_between_the_call_and_the_first_poll_counts() {
     let _watch = watch();
     let _alone = alone();
     for workers in [1, 2] {
-        let mut early = signal(Signal::USR1);
+        let mut early = signal(Signal::USR1).unwrap();
         let ctrl_c = ctrl_c();
         send(Signal::USR1);
         send(Signal::INT);
@@ -39,10 +38,10 @@ fn a_signal_between_the_call_and_the_first_poll_counts() {
 fn a_signal_before_the_call_does_not_count() {
     let _watch = watch();
     let _alone = alone();
-    let mut first = signal(Signal::USR1);
+    let mut first = signal(Signal::USR1).unwrap();
     send(Signal::USR1);
     runner(1).run(first.recv());
-    let mut second = signal(Signal::USR1);
+    let mut second = signal(Signal::USR1).unwrap();
     assert!(poll(second.recv(), Waker::noop()).is_pending());
     assert!(poll(first.recv(), Waker::noop()).is_pending(), "given once");
 }
@@ -55,7 +54,7 @@ fn every_listener_is_told_once_for_any_number_of_signals() {
         let told = Count::default();
         let tasks: Vec<_> = (0..10)
             .map(|_| {
-                let mut signals = signal(Signal::USR2);
+                let mut signals = signal(Signal::USR2).unwrap();
                 let told = told.clone();
                 create_task(async move {
                     signals.recv().await;
@@ -80,8 +79,8 @@ fn who_waits_already_is_woken_round_after_round() {
     let _alone = alone();
     for workers in [1, 2] {
         runner(workers).run(async {
-            let mut pings = signal(Signal::USR1);
-            let mut pongs = signal(Signal::USR2);
+            let mut pings = signal(Signal::USR1).unwrap();
+            let mut pongs = signal(Signal::USR2).unwrap();
             let answers = create_task(async move {
                 for _ in 0..200 {
                     pings.recv().await;
@@ -102,7 +101,7 @@ fn a_dropped_wait_loses_nothing() {
     let _watch = watch();
     let _alone = alone();
     runner(2).run(async {
-        let mut signals = signal(Signal::USR1);
+        let mut signals = signal(Signal::USR1).unwrap();
         assert!(poll(signals.recv(), Waker::noop()).is_pending());
         send(Signal::USR1);
         race((signals.recv(), pending())).await;
@@ -123,7 +122,7 @@ fn any_executor_will_do_and_a_waker_that_panics_harms_nobody() {
         }
     }
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let (mut first, mut second) = (signal(Signal::USR1), signal(Signal::USR1));
+    let (mut first, mut second) = (signal(Signal::USR1).unwrap(), signal(Signal::USR1).unwrap());
     let (mut bombed, mut waits) = (pin!(first.recv()), pin!(second.recv()));
     for _ in 0..2 {
         assert!(bombed.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(Bomb)))).is_pending());
@@ -142,7 +141,7 @@ fn the_last_listener_puts_the_former_action_back() {
     let _alone = alone();
     for _ in 0..3 {
         assert!(!is_caught(Signal::INT));
-        let (first, second) = (ctrl_c(), signal(Signal::INT));
+        let (first, second) = (ctrl_c(), signal(Signal::INT).unwrap());
         assert!(is_caught(Signal::INT));
         drop(first);
         assert!(is_caught(Signal::INT));
@@ -162,7 +161,7 @@ fn a_handler_that_was_there_before_sees_the_signal_too() {
     }
     install(Signal::WINCH, see);
     runner(1).run(async {
-        let mut signals = signal(Signal::WINCH);
+        let mut signals = signal(Signal::WINCH).unwrap();
         send(Signal::WINCH);
         signals.recv().await;
         drop(signals);
@@ -177,7 +176,7 @@ fn a_dropped_listener_leaves_the_process_to_the_signal() {
     let _watch = watch();
     let output = in_a_process("a_dropped_listener_leaves_the_process_to_the_signal", || {
         runner(2).run(async {
-            let mut signals = signal(Signal::TERM);
+            let mut signals = signal(Signal::TERM).unwrap();
             send(Signal::TERM);
             signals.recv().await;
             drop(signals);
@@ -192,7 +191,7 @@ fn a_dropped_listener_leaves_the_process_to_the_signal() {
 #[test]
 fn what_cannot_be_listened_to_is_refused_with_a_reason() {
     let _alone = alone();
-    let refusal = |number: Signal| panic_of(|| signal(number));
+    let refusal = |number: Signal| signal(number).unwrap_err().to_string();
     assert_eq!(refusal(Signal::STOP), "SIGSTOP cannot be listened to: the system lets no program see it");
     let faulty = "SIGSEGV cannot be listened to: it comes from a faulty instruction, which would be repeated for ever";
     assert_eq!(refusal(Signal::SEGV), faulty);
@@ -202,7 +201,7 @@ fn what_cannot_be_listened_to_is_refused_with_a_reason() {
     }
     // The C library keeps two for itself; the last one is anybody's.
     assert!(refusal(Signal::from_raw(32)).starts_with("signal 32 cannot be listened to: "));
-    let _last = signal(Signal::from_raw(64));
+    let _last = signal(Signal::from_raw(64)).unwrap();
 }
 
 #[test]
@@ -214,7 +213,7 @@ fn signals_have_names() {
         ["SIGHUP SIGHUP 1", "SIGINT SIGINT 2", "SIGCHLD SIGCHLD 17", "SIGTERM SIGTERM 15", "signal 40 signal 40 40"]
     );
     let _alone = alone();
-    let mut signals = signal(Signal::HUP);
+    let mut signals = signal(Signal::HUP).unwrap();
     assert!(format!("{signals:?}").starts_with("<Signals of SIGHUP from runtime/tests/signals.rs:"), "{signals:?}");
     assert!(format!("{:?}", signals.recv()).starts_with("<Signals::recv of SIGHUP at "));
     assert!(format!("{:?}", ctrl_c()).starts_with("<ctrl_c at "));
@@ -226,15 +225,15 @@ fn listeners_come_and_go_in_a_rain_of_signals() {
     let _watch = watch();
     let _alone = alone();
     // The process's life: this one stays.
-    let _roof = signal(Signal::USR1);
+    let _roof = signal(Signal::USR1).unwrap();
     runner(2).run(async {
         let tasks: Vec<_> = (0..4)
             .map(|_| {
                 create_task(async {
                     for _ in 0..common::scaled(2000) {
-                        let mut signals = signal(Signal::USR1);
+                        let mut signals = signal(Signal::USR1).unwrap();
                         send(Signal::USR1);
-                        let mut others = signal(Signal::USR1);
+                        let mut others = signal(Signal::USR1).unwrap();
                         gather((signals.recv(), async {
                             send(Signal::USR1);
                             others.recv().await;

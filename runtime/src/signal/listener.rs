@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,7 +17,7 @@ use crate::sync::BellWait;
 /// runner [handles it](crate::Runner::handle_ctrl_c). Works under any executor.
 ///
 /// # Panics
-/// When the system refuses a thread or an eventfd.
+/// When the system refuses a thread or an eventfd; [`signal`] returns that as an error.
 ///
 /// # Cancel safety
 /// A Ctrl-C that came before the future is dropped is gone with it.
@@ -32,7 +33,10 @@ use crate::sync::BellWait;
 /// ```
 #[track_caller]
 pub fn ctrl_c() -> CtrlC {
-    CtrlC { wait: BellWait::new(&table::slot(Signal::INT).bell), signals: signal(Signal::INT) }
+    match signal(Signal::INT) {
+        Ok(signals) => CtrlC { wait: BellWait::new(&table::slot(Signal::INT).bell), signals },
+        Err(error) => panic!("ctrl_c: {error}"),
+    }
 }
 
 /// Listens to a signal, from this call on, in the place of its usual effect. asyncio's `add_signal_handler`.
@@ -40,25 +44,21 @@ pub fn ctrl_c() -> CtrlC {
 /// Every listener of a signal is told. When the last is dropped, the signal has its usual effect again. Works under any
 /// executor.
 ///
-/// # Panics
-/// For what no handler can do anything about (SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGILL, SIGFPE) and for numbers that are
-/// no signals; when the system refuses a thread or an eventfd.
+/// # Errors
+/// `InvalidInput` for what no handler can do anything about (SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGILL, SIGFPE) and for
+/// numbers that are no signals; what the system says when it refuses a thread or an eventfd.
 ///
 /// # Examples
 /// ```
-/// use raddle::signal::{Signal, signal};
+/// use raddle::{Signal, signal};
 ///
-/// let mut changes = signal(Signal::WINCH);
-/// raddle::run(async {
-///     assert!(raddle::timeout(std::time::Duration::from_millis(1), changes.recv()).await.is_err());
-/// });
+/// let refused = signal(Signal::KILL).unwrap_err();
+/// assert_eq!(refused.to_string(), "SIGKILL cannot be listened to: the system lets no program see it");
 /// ```
 #[track_caller]
-pub fn signal(signal: Signal) -> Signals {
-    match table::listen(signal) {
-        Ok(seen) => Signals { signal, seen, caller: Location::caller() },
-        Err(error) => panic!("{error}"),
-    }
+pub fn signal(signal: Signal) -> io::Result<Signals> {
+    let seen = table::listen(signal)?;
+    Ok(Signals { signal, seen, caller: Location::caller() })
 }
 
 /// A listener of one signal. Made by [`signal`].
@@ -79,11 +79,12 @@ impl Signals {
     ///
     /// # Examples
     /// ```standalone_crate
-    /// use raddle::signal::{Signal, signal};
+    /// use raddle::{Signal, signal};
     ///
-    /// let mut alarms = signal(Signal::ALRM);
+    /// let mut alarms = signal(Signal::ALRM)?;
     /// # rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::ALARM).unwrap();
     /// raddle::run(alarms.recv());
+    /// # std::io::Result::Ok(())
     /// ```
     #[track_caller]
     pub fn recv(&mut self) -> SignalRecv<'_> {

@@ -1,14 +1,15 @@
 //! Signals that the system sends to the process: Ctrl-C, "please end", and what the program gives a meaning to.
 //!
 //! ```standalone_crate
-//! use raddle::signal::{Signal, signal};
+//! use raddle::{Signal, signal};
 //!
 //! raddle::run(async {
-//!     let mut hangups = signal(Signal::HUP);
+//!     let mut hangups = signal(Signal::HUP)?;
 //! #   rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::HUP).unwrap();
 //!     hangups.recv().await;
 //!     println!("reading the configuration again");
-//! });
+//!     std::io::Result::Ok(())
+//! }).unwrap();
 //! ```
 //!
 //! The life of a signal: it interrupts some thread of the process in the middle of anything, so its handler does
