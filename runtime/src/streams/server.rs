@@ -269,7 +269,8 @@ impl Server {
     }
 
     /// Waits until the server is closed, and closes it when it is dropped before that: cancelling whoever awaits this
-    /// ends the server. Connections that are open go on.
+    /// ends the server. Connections that are open go on, and nobody waits for them, as asyncio does: a client that stays
+    /// could keep a program from ending. [`wait_closed`](Server::wait_closed) waits.
     ///
     /// # Errors
     /// None at present.
