@@ -1,7 +1,9 @@
-//! Sockets: TCP listeners and streams, and the addresses they take.
+//! Sockets: TCP listeners and streams, and the addresses they take; and any other fd that is to be waited for.
 
 mod addr;
+mod async_fd;
 mod connect;
+mod ready_guard;
 mod split;
 mod tcp_listener;
 mod tcp_stream;
@@ -9,7 +11,9 @@ mod tcp_stream_traits;
 mod transfer;
 
 pub use addr::{Resolve, ToSocketAddrs};
+pub use async_fd::{AsyncFd, Readable, Writable};
 pub use connect::Connect;
+pub use ready_guard::{ReadyGuard, WouldBlock};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use tcp_listener::{Accept, Bind, TcpListener};
 pub use tcp_stream::TcpStream;
