@@ -1,7 +1,10 @@
 //! Sockets: TCP listeners and streams, and the addresses they take; and any other fd that is to be waited for.
 
+mod accept;
 mod addr;
 mod async_fd;
+mod byte_stream;
+mod bytes;
 mod connect;
 mod ready_guard;
 mod split;
@@ -10,11 +13,12 @@ mod tcp_stream;
 mod tcp_stream_traits;
 mod transfer;
 
+pub use accept::Accept;
 pub use addr::{Resolve, ToSocketAddrs};
 pub use async_fd::{AsyncFd, Readable, Writable};
 pub use connect::Connect;
 pub use ready_guard::{ReadyGuard, WouldBlock};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
-pub use tcp_listener::{Accept, Bind, TcpListener};
+pub use tcp_listener::{Bind, TcpListener};
 pub use tcp_stream::TcpStream;
 pub use transfer::{Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
