@@ -44,8 +44,8 @@ pub trait Listen: fmt::Debug + Sized {
     /// The listening socket.
     fn acceptor(&self) -> &Acceptor<Self::Socket>;
 
-    /// Makes what is returned of a new fd, which is non-blocking.
-    fn accepted(stream: OwnedFd, peer: SocketAddrAny) -> io::Result<Self::Accepted>;
+    /// Makes what is returned of a new fd, which is non-blocking, and of the peer's address if it has one.
+    fn accepted(stream: OwnedFd, peer: Option<SocketAddrAny>) -> io::Result<Self::Accepted>;
 }
 
 /// A listening socket, and what it remembers about the lack of file descriptors.
@@ -135,9 +135,7 @@ fn accept_one<L: Listen>(socket: &L::Socket) -> io::Result<Progress<L::Accepted>
             // That one has gone again; there may be others.
             Err(Errno::CONNABORTED) => {}
             Err(error) => return Err(error.into()),
-            Ok((stream, peer)) => {
-                return L::accepted(stream, peer.ok_or(io::ErrorKind::InvalidData)?).map(Progress::some);
-            }
+            Ok((stream, peer)) => return L::accepted(stream, peer).map(Progress::some),
         }
     }
 }

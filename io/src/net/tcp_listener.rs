@@ -91,7 +91,8 @@ impl Listen for TcpListener {
         &self.acceptor
     }
 
-    fn accepted(stream: OwnedFd, peer: SocketAddrAny) -> io::Result<Accepted> {
+    fn accepted(stream: OwnedFd, peer: Option<SocketAddrAny>) -> io::Result<Accepted> {
+        let peer = peer.ok_or(io::ErrorKind::InvalidData)?;
         Ok((TcpStream::from(stream), SocketAddr::try_from(peer)?))
     }
 }
