@@ -82,7 +82,7 @@ impl UnixStream {
     }
 
     /// Takes a socket that is non-blocking already.
-    pub(super) fn from_nonblocking(socket: StdStream) -> UnixStream {
+    fn from_nonblocking(socket: StdStream) -> UnixStream {
         UnixStream { bytes: ByteStream::new(socket) }
     }
 
