@@ -27,7 +27,7 @@ use crate::budget;
 use crate::context;
 use crate::readiness::{Direction, Snapshot};
 use crate::registration::{Registration, Waits};
-use crate::source::Ticket;
+use crate::source::{Source, Ticket};
 use crate::wake::wake;
 
 /// What a syscall brought.
@@ -65,7 +65,12 @@ pub(crate) struct Evented<S> {
 impl<S: AsRawFd> Evented<S> {
     /// Takes an fd that is non-blocking already.
     pub(crate) fn new(io: S) -> Evented<S> {
-        Evented { registration: Registration::new(), io }
+        Evented { registration: Registration::new(Source::new()), io }
+    }
+
+    /// Takes a socket of datagrams that is non-blocking already. After an error it goes on.
+    pub(crate) fn of_datagrams(io: S) -> Evented<S> {
+        Evented { registration: Registration::new(Source::endless()), io }
     }
 
     pub(crate) fn get(&self) -> &S {

@@ -28,6 +28,10 @@
 //! the error. Otherwise a reader that cleared readiness after a short read would never learn of a FIN that came in the
 //! same event as the data.
 //!
+//! A datagram socket has no end. Its errors (an ICMP message that came back) are fetched by one operation, after which
+//! it goes on; a bit that stays would make the next operation try for ever. So its events are told
+//! [without their end](Event::without_end).
+//!
 //! # Transitions
 //!
 //! | transition      | made by                       | from -> to                                                  |
@@ -106,6 +110,13 @@ impl Event {
             Direction::Read => self.read_closed,
             Direction::Write => self.write_closed,
         }
+    }
+
+    /// The same for what never ends: an error is there to be fetched, by one operation, and then all goes on.
+    #[must_use]
+    pub fn without_end(self) -> Event {
+        let (readable, writable) = (self.concerns(Direction::Read), self.concerns(Direction::Write));
+        Event { readable, writable, read_closed: false, write_closed: false }
     }
 
     fn bits(self) -> u64 {

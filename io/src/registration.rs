@@ -49,9 +49,9 @@ pub(crate) enum Waits<'t> {
 }
 
 impl Registration {
-    pub(crate) fn new() -> Registration {
+    pub(crate) fn new(source: Source) -> Registration {
         Registration {
-            source: Arc::new(Source::new()),
+            source: Arc::new(source),
             home: Mutex::new(None),
             home_address: AtomicUsize::new(0),
             strikes: AtomicU8::new(0),

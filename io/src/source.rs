@@ -48,6 +48,8 @@ pub struct Source {
     pub readiness: Readiness,
     read: Mutex<Waiters>,
     write: Mutex<Waiters>,
+    /// Datagrams: no direction has an end.
+    endless: bool,
 }
 
 #[derive(Debug)]
@@ -118,6 +120,12 @@ impl Source {
         Source::default()
     }
 
+    /// A source of datagrams, not registered yet: neither of its directions ever comes to an end.
+    #[must_use]
+    pub fn endless() -> Source {
+        Source { endless: true, ..Source::default() }
+    }
+
     fn waiters(&self, direction: Direction) -> &Mutex<Waiters> {
         match direction {
             Direction::Read => &self.read,
@@ -183,6 +191,7 @@ impl Source {
     /// The kernel has spoken: calls `wake`, with no lock of this source held, for the first waiter of each direction
     /// concerned, or for all if the direction has come to its end.
     pub fn event(&self, event: Event, wake: &mut impl FnMut(Waker)) {
+        let event = if self.endless { event.without_end() } else { event };
         self.readiness.event(event);
         for direction in [Direction::Read, Direction::Write] {
             if event.closes(direction) {

@@ -1,4 +1,4 @@
-//! Sockets: TCP listeners and streams, and the addresses they take.
+//! Sockets: TCP and UDP, and the addresses they take.
 
 mod addr;
 mod connect;
@@ -7,6 +7,9 @@ mod tcp_listener;
 mod tcp_stream;
 mod tcp_stream_traits;
 mod transfer;
+mod udp_futures;
+mod udp_options;
+mod udp_socket;
 
 pub use addr::{Resolve, ToSocketAddrs};
 pub use connect::Connect;
@@ -14,3 +17,5 @@ pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf
 pub use tcp_listener::{Accept, Bind, TcpListener};
 pub use tcp_stream::TcpStream;
 pub use transfer::{Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
+pub use udp_futures::{UdpBind, UdpConnect, UdpPeek, UdpPeekFrom, UdpRecv, UdpRecvFrom, UdpSend, UdpSendTo};
+pub use udp_socket::UdpSocket;
