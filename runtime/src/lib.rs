@@ -74,7 +74,7 @@ pub use task::id::TaskId;
 pub use task::status::{TaskInfo, TaskStatus};
 
 #[doc(no_inline)]
-pub use raddle_io::net::{TcpListener, TcpStream};
+pub use raddle_io::net::{TcpListener, TcpSocket, TcpStream, UdpSocket, lookup_host};
 pub use raddle_io::{
     Clock, Instant, Interval, MissedTickBehavior, Sleep, TimeoutError, interval, interval_at, net, sleep, sleep_until,
 };

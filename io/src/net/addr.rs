@@ -72,6 +72,22 @@ impl Resolve {
     }
 }
 
+/// Looks up the addresses of a host: `"host:port"`, `("host", port)` and whatever else names some.
+///
+/// At least one comes back, in the order of the system's preference. Lookups have threads of their own, a few for each
+/// runtime; the rest wait in order. The end of a run waits for none.
+///
+/// # Errors
+/// The system's, with the host in its text; `InvalidInput` for what is no address; `Other` if it has to wait on a thread
+/// without a raddle runtime.
+///
+/// # Cancel safety
+/// A lookup that is not under way yet is given up; another one goes on, and its result is dropped.
+#[track_caller]
+pub fn lookup_host(host: impl ToSocketAddrs) -> Resolve {
+    host.to_socket_addrs()
+}
+
 impl Future for Resolve {
     type Output = io::Result<Vec<SocketAddr>>;
 

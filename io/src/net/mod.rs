@@ -12,7 +12,7 @@ mod udp_futures;
 mod udp_options;
 mod udp_socket;
 
-pub use addr::{Resolve, ToSocketAddrs};
+pub use addr::{Resolve, ToSocketAddrs, lookup_host};
 pub use connect::Connect;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use tcp_listener::{Accept, Bind, TcpListener};
