@@ -152,9 +152,8 @@ impl Future for Connect {
         ready!(this.poll_resolve(cx))?;
         loop {
             if let Some(stream) = this.poll_racing(cx) {
-                // Closed now: whoever awaited this may keep it for a while.
-                this.racing.clear();
-                this.pause = None;
+                // The others are closed now: whoever awaited this may keep it for a while.
+                *this = Connect::new(Resolve::known(Vec::new()));
                 return Poll::Ready(Ok(stream));
             }
             if this.left.len() == 0 {
