@@ -83,6 +83,17 @@ impl Resolve {
 ///
 /// # Cancel safety
 /// A lookup that is not under way yet is given up; another one goes on, and its result is dropped.
+///
+/// # Examples
+/// ```no_run
+/// # async fn look_up() -> std::io::Result<()> {
+/// # use raddle_io::net::lookup_host;
+/// for address in lookup_host("example.org:443").await? {
+///     println!("{address}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[track_caller]
 pub fn lookup_host(host: impl ToSocketAddrs) -> Resolve {
     host.to_socket_addrs()
