@@ -79,7 +79,9 @@ pub use task::id::TaskId;
 pub use task::status::{TaskInfo, TaskStatus};
 
 #[doc(no_inline)]
-pub use raddle_io::net::{AsyncFd, TcpListener, TcpStream, UnixDatagram, UnixListener, UnixStream};
+pub use raddle_io::net::{
+    AsyncFd, TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream, lookup_host,
+};
 pub use raddle_io::{
     Clock, Instant, Interval, MissedTickBehavior, Sleep, TimeoutError, interval, interval_at, net, sleep, sleep_until,
 };

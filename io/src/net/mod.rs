@@ -1,4 +1,4 @@
-//! Sockets: TCP listeners and streams, and the addresses they take; and any other fd that is to be waited for.
+//! Sockets of all kinds, and the addresses they take; and any other fd that is to be waited for.
 
 mod accept;
 mod addr;
@@ -13,9 +13,13 @@ mod poll_into;
 mod ready_guard;
 mod split;
 mod tcp_listener;
+mod tcp_socket;
 mod tcp_stream;
 mod tcp_stream_traits;
 mod transfer;
+mod udp_futures;
+mod udp_options;
+mod udp_socket;
 mod unix_addr;
 mod unix_connect;
 mod unix_datagram;
@@ -24,7 +28,7 @@ mod unix_listener;
 mod unix_stream;
 
 pub use accept::Accept;
-pub use addr::{Resolve, ToSocketAddrs};
+pub use addr::{Resolve, ToSocketAddrs, lookup_host};
 pub use async_fd::{AsyncFd, Readable, Writable};
 pub use connect::Connect;
 pub use peer_cred::PeerCred;
@@ -32,8 +36,11 @@ pub use pipe::{PipeReader, PipeWriter, pipe};
 pub use ready_guard::{ReadyGuard, WouldBlock};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, ReuniteError, WriteHalf};
 pub use tcp_listener::{Bind, TcpListener};
+pub use tcp_socket::{ConnectSocket, TcpSocket};
 pub use tcp_stream::TcpStream;
 pub use transfer::{Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
+pub use udp_futures::{UdpBind, UdpConnect, UdpPeek, UdpPeekFrom, UdpRecv, UdpRecvFrom, UdpSend, UdpSendTo};
+pub use udp_socket::UdpSocket;
 pub use unix_connect::UnixConnect;
 pub use unix_datagram::UnixDatagram;
 pub use unix_datagram_transfer::{UnixRecv, UnixRecvFrom, UnixSend, UnixSendTo};

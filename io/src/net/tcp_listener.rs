@@ -29,7 +29,8 @@ pub struct TcpListener {
 impl TcpListener {
     /// Listens on the first address that can be had; all that are given are tried in order. Port 0 takes a free one.
     ///
-    /// The address may be in use by connections that are closing (`SO_REUSEADDR`).
+    /// The address may be in use by connections that are closing (`SO_REUSEADDR`). For a backlog other than 1,024, several
+    /// listeners on one port and the like see [`TcpSocket`](super::TcpSocket).
     ///
     /// # Errors
     /// That of the last attempt, with the address in its text; `InvalidInput` for what is no address.

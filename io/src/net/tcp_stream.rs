@@ -26,13 +26,18 @@ pub struct TcpStream {
 }
 
 impl TcpStream {
-    /// Connects to the first address that answers; all that are given are tried in order.
+    /// Connects to the first address that answers.
+    ///
+    /// Where there are several, the families take turns, and the next one is tried when an attempt has failed or has had
+    /// 250 ms ("happy eyeballs", RFC 8305). The first to succeed wins; the others are closed. Options are set on what this
+    /// returns: [`Connect::happy_eyeballs`], [`Connect::local_addr`]. For those of the socket see
+    /// [`TcpSocket`](super::TcpSocket).
     ///
     /// # Errors
-    /// That of the last attempt, with the address in its text; `InvalidInput` for what is no address.
+    /// That of the attempt that failed last, with all addresses in its text; `InvalidInput` for what is no address.
     ///
     /// # Cancel safety
-    /// Dropping the future closes the attempt under way.
+    /// Dropping the future closes the attempts under way.
     #[track_caller]
     pub fn connect(address: impl ToSocketAddrs) -> Connect {
         Connect::new(address.to_socket_addrs())
