@@ -71,7 +71,7 @@ pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
 pub use streams::{
     Feeder, HandlerOutput, OpenConnection, ReadError, Server, StartServer, StreamReader, StreamWriter, open_connection,
-    start_server,
+    open_unix_connection, start_server, start_unix_server,
 };
 pub use sync::*;
 pub use task::error::{Panic, TaskError};
