@@ -124,13 +124,14 @@ pub struct Serve<L, S> {
 type OnError = dyn Fn(ConnectionError) + Send + Sync;
 
 impl<L, S> Serve<L, S> {
-    /// Ends the server gracefully when `signal` is ready.
+    /// Ends the server gracefully when `signal` is ready, whatever it gives.
     pub fn graceful<F>(mut self, signal: F) -> Serve<L, S>
     where
-        F: IntoFuture<Output = ()>,
+        F: IntoFuture,
         F::IntoFuture: Send + 'static,
     {
-        self.signal = Box::pin(signal.into_future());
+        let signal = signal.into_future();
+        self.signal = Box::pin(async move { drop(signal.await) });
         self
     }
 

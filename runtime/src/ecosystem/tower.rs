@@ -11,8 +11,7 @@
 //!     let listener = TcpListener::bind("127.0.0.1:0").await?;
 //!     let address = listener.local_addr()?;
 //!     let (stop, stopped) = promise();
-//!     let server = serve(listener, router).graceful(async { drop(stopped.await) });
-//!     let server = raddle::create_task(server);
+//!     let server = raddle::create_task(serve(listener, router).graceful(stopped));
 //!
 //!     let mut client = TcpStream::connect(address).await?;
 //!     client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
