@@ -26,6 +26,8 @@
 pub(crate) use raddle_io::shim;
 
 mod api;
+#[cfg(any(feature = "hyper", feature = "tokio-context"))]
+mod ecosystem;
 #[allow(unsafe_code)]
 mod harness;
 pub mod porting;
@@ -67,6 +69,18 @@ pub use api::try_gather::{TryAll, TryGather, TryGatherState, TryGathering, try_g
 pub use api::wait::{Wait, WaitResult, When, wait};
 pub use api::with::{AsyncClose, with};
 pub use api::yield_now::{YieldNow, yield_now};
+#[cfg(feature = "hyper")]
+pub use ecosystem::hyper;
+#[cfg(feature = "hyper")]
+#[doc(no_inline)]
+pub use ecosystem::hyper::{HyperExecutor, HyperTimer};
+#[cfg(feature = "tokio-context")]
+pub use ecosystem::tokio_context::{InTokio, TokioContext, tokio_context};
+#[cfg(feature = "tower")]
+pub use ecosystem::tower;
+#[cfg(feature = "tower")]
+#[doc(no_inline)]
+pub use ecosystem::tower::{Serve, TimeoutLayer, serve};
 pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
 pub use streams::{

@@ -6,6 +6,8 @@ mod async_fd;
 mod byte_stream;
 mod bytes;
 mod connect;
+#[cfg(feature = "hyper")]
+mod hyper_traits;
 mod pause;
 mod peer_cred;
 mod pipe;
@@ -16,10 +18,14 @@ mod tcp_listener;
 mod tcp_socket;
 mod tcp_stream;
 mod tcp_stream_traits;
+#[cfg(feature = "tokio")]
+mod tokio_traits;
 mod transfer;
 mod udp_futures;
 mod udp_options;
 mod udp_socket;
+#[cfg(any(feature = "hyper", feature = "tokio"))]
+mod uninit;
 mod unix_addr;
 mod unix_connect;
 mod unix_datagram;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 
 use super::byte_stream::{ByteStream, async_read, async_write};
 use super::bytes::{PeekBytes, WriteBytes};
@@ -13,7 +14,7 @@ use crate::shim::Arc;
 /// A stream with two directions, of which one can be ended.
 pub trait Duplex: fmt::Debug {
     /// What the system has there.
-    type Socket: PeekBytes + WriteBytes;
+    type Socket: PeekBytes + WriteBytes + AsFd;
 
     /// Where its bytes go.
     fn bytes(&self) -> &ByteStream<Self::Socket>;
@@ -101,7 +102,7 @@ macro_rules! halves {
                 &self.stream
             }
 
-            fn bytes(&self) -> &ByteStream<T::Socket> {
+            pub(super) fn bytes(&self) -> &ByteStream<T::Socket> {
                 self.stream.bytes()
             }
         }
@@ -171,7 +172,7 @@ macro_rules! writing {
                 WriteAll::new(self.bytes(), buffer)
             }
 
-            fn end_writing(&self) -> io::Result<()> {
+            pub(super) fn end_writing(&self) -> io::Result<()> {
                 self.stream.end_writing()
             }
         }
