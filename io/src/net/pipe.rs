@@ -12,7 +12,7 @@
 //!
 //! # Other fds
 //!
-//! Whatever has a fd that reads or writes like a pipe's may be taken: a FIFO, a terminal, a socket, a character device.
+//! Whatever has an fd that reads or writes like a pipe's may be taken: a FIFO, a terminal, a socket, a character device.
 //! Regular files are refused, for they never say would-block: they would block their worker.
 
 use std::fmt;
