@@ -39,6 +39,7 @@ pub mod sync;
 mod task;
 
 pub use api::as_completed::{AsCompleted, AsCompletedInTime, NextCompleted, NextInTime, as_completed};
+pub use api::background::Background;
 pub use api::callbacks::{CallHandle, call_at, call_later, call_soon};
 pub use api::cancel_scope::{CancelScope, ScopeRun};
 pub use api::context_var::ContextVar;
