@@ -26,6 +26,7 @@
 pub(crate) use raddle_io::shim;
 
 mod api;
+pub mod fs;
 #[allow(unsafe_code)]
 mod harness;
 pub mod porting;

@@ -47,10 +47,7 @@ struct State {
 
 /// Runs a job on the pool of the runtime that this thread belongs to.
 pub(crate) fn start(job: Job) -> io::Result<()> {
-    match context::current() {
-        Some(worker) => worker.shared.blocking.start(job),
-        None => Err(io::Error::other("no raddle runtime on this thread: call this inside `raddle::run`")),
-    }
+    context::runtime().ok_or_else(context::no_runtime)?.blocking.start(job)
 }
 
 impl Pool {
