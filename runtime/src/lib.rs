@@ -30,6 +30,7 @@ pub mod fs;
 #[allow(unsafe_code)]
 mod harness;
 pub mod porting;
+pub mod process;
 mod rng;
 mod scheduler;
 pub mod signal;
@@ -67,6 +68,7 @@ pub use api::try_gather::{TryAll, TryGather, TryGatherState, TryGathering, try_g
 pub use api::wait::{Wait, WaitResult, When, wait};
 pub use api::with::{AsyncClose, with};
 pub use api::yield_now::{YieldNow, yield_now};
+pub use process::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
 pub use sync::*;
