@@ -68,7 +68,9 @@ pub use api::try_gather::{TryAll, TryGather, TryGatherState, TryGathering, try_g
 pub use api::wait::{Wait, WaitResult, When, wait};
 pub use api::with::{AsyncClose, with};
 pub use api::yield_now::{YieldNow, yield_now};
-pub use process::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
+pub use process::{
+    Child, Command, Stderr, Stdin, Stdout, create_subprocess_exec, create_subprocess_shell, stderr, stdin, stdout,
+};
 pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
 pub use sync::*;
