@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -206,7 +207,7 @@ impl Command {
 
     fn spawn_merged(&mut self) -> io::Result<(std::process::Child, Option<PipeReader>)> {
         let (reader, writer) = io::pipe()?;
-        let reader = PipeReader::try_from(std::os::fd::OwnedFd::from(reader))?;
+        let reader = PipeReader::try_from(OwnedFd::from(reader))?;
         self.command.stdout(writer.try_clone()?).stderr(writer);
         let child = self.command.spawn();
         // The builder keeps what it was given; a writer kept here would be read from for ever.
@@ -223,6 +224,33 @@ impl Command {
         let place = self.command.get_current_dir().map(|place| format!(" in {place:?}")).unwrap_or_default();
         io::Error::new(error.kind(), format!("cannot start {:?}{place}: {error}", self.program()))
     }
+}
+
+/// Makes what is left of a pipe something that a child can be given: `tr.stdin(handed_on(printf.stdout.take()…)?)`.
+///
+/// The two programs then talk without this one. A pipe's end is made blocking for it, which programs expect.
+///
+/// # Errors
+/// The system's.
+///
+/// # Examples
+/// ```
+/// use std::process::Stdio;
+/// use raddle::process::{Command, handed_on};
+///
+/// raddle::run(async {
+///     let mut echo = Command::new("echo").arg("hello").stdout(Stdio::piped()).spawn()?;
+///     let words = handed_on(echo.stdout.take().unwrap())?;
+///     let loud = Command::new("tr").args(["a-z", "A-Z"]).stdin(words).output().await?;
+///     assert_eq!(loud.stdout, b"HELLO\n");
+///     echo.wait().await
+/// })?;
+/// # std::io::Result::Ok(())
+/// ```
+pub fn handed_on(end: impl Into<OwnedFd>) -> io::Result<Stdio> {
+    let end = end.into();
+    rustix::io::ioctl_fionbio(&end, false)?;
+    Ok(Stdio::from(end))
 }
 
 impl fmt::Debug for Command {

@@ -46,7 +46,7 @@ mod talk;
 
 pub use child::Child;
 pub use child_futures::{ChildWait, Communicate, StopChild};
-pub use command::Command;
+pub use command::{Command, handed_on};
 pub use command_futures::{CommandOutput, CommandStatus};
 pub use std::process::{ExitStatus, Output, Stdio};
 pub use stdin::{Stdin, StdinNextLine, StdinRead, StdinReadLine, StdinReadToEnd, stdin};
