@@ -44,6 +44,21 @@ fn open_files() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
+/// Runs the test of that name in a process of its own, by way of a shell, and checks that it succeeds. True: this is that
+/// process.
+fn is_in_a_process(test: &str, script: &str) -> bool {
+    const PART: &str = "RADDLE_TEST_PROCESS";
+    if std::env::var_os(PART).is_some() {
+        return true;
+    }
+    // Not every shell hands an ignored SIGCHLD down.
+    let mut again = Command::new("bash");
+    again.args(["-c", script]).arg(std::env::current_exe().unwrap()).env(PART, "1");
+    let output = run(again.args(["--exact", test, "--nocapture", "--test-threads=1"]).output()).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    false
+}
+
 #[test]
 fn output_and_status_tell_how_a_program_ended() {
     let _watch = watch();
@@ -453,15 +468,10 @@ fn two_programs_are_connected_without_this_one() {
 
 #[test]
 fn without_file_descriptors_starting_fails_and_leaves_no_process() {
-    // In a process of its own, whose limit is lowered step by step until nothing is left to start a child with.
-    const PART: &str = "RADDLE_TEST_PROCESS";
+    // Its limit is lowered, and raised step by step until there is enough to start a child with.
     let _watch = watch();
     let name = "without_file_descriptors_starting_fails_and_leaves_no_process";
-    if std::env::var_os(PART).is_none() {
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        let output = again.args(["--exact", name, "--nocapture", "--test-threads=1"]).env(PART, "1").output();
-        let output = run(output).unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    if !is_in_a_process(name, "exec \"$0\" \"$@\"") {
         return;
     }
     runner(1).run(async {
@@ -491,6 +501,25 @@ fn without_file_descriptors_starting_fails_and_leaves_no_process() {
         let left = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         assert_eq!(left(&children), "", "children of the main thread");
         assert!(open_files() <= files);
+    });
+}
+
+#[test]
+fn where_sigchld_is_ignored_the_status_is_said_to_be_lost() {
+    // The system forgets such children by itself, some before anybody could look.
+    let _watch = watch();
+    let name = "where_sigchld_is_ignored_the_status_is_said_to_be_lost";
+    if !is_in_a_process(name, "trap '' CHLD; exec \"$0\" \"$@\"") {
+        return;
+    }
+    runner(1).run(async {
+        for _ in 0..20 {
+            let mut child = Command::new("true").kill_on_drop(true).spawn().unwrap();
+            let error = child.wait().await.unwrap_err();
+            assert!(error.to_string().contains("is lost: another part of the program"), "{error}");
+        }
+        let output = Command::new("echo").arg("x").output().await;
+        assert!(output.is_err());
     });
 }
 

@@ -62,9 +62,14 @@ impl Pidfd {
         let id = child.id();
         drop(room);
         let pid = i32::try_from(id).ok().and_then(Pid::from_raw).expect("a child has a positive number");
-        let opened = pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from).and_then(AsyncFd::new);
+        let made = |fd, end| Ok(Pidfd { fd, end, id, program, kill_on_drop: false });
+        let opened = match pidfd_open(pid, PidfdFlags::empty()) {
+            // Ended and gone already, which happens where SIGCHLD is ignored; the number is somebody else's by now.
+            Err(Errno::SRCH) => return made(None, Some(End::Lost)),
+            opened => opened.map_err(io::Error::from).and_then(AsyncFd::new),
+        };
         match opened {
-            Ok(fd) => Ok(Pidfd { fd: Some(fd), end: None, id, program, kill_on_drop: false }),
+            Ok(fd) => made(Some(fd), None),
             Err(error) => {
                 // Another thread was quicker to take the last number. Rather none than one that cannot be waited for.
                 let _ = child.kill();

@@ -11,8 +11,9 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 use raddle_io::net::{PipeReader, PipeWriter};
 
-/// What a pipe holds, and so the most that a read brings.
+/// What a pipe holds, and so the most that a read brings. Little talk is met with less.
 const PIPE: usize = 64 << 10;
+const LITTLE: usize = 4 << 10;
 
 #[derive(Default)]
 pub(super) struct Talk {
@@ -72,7 +73,7 @@ pub(super) fn poll_hear(
 ) -> Poll<io::Result<()>> {
     while let Some(open) = pipe {
         let start = heard.len();
-        heard.resize(start + PIPE, 0);
+        heard.resize(start + start.clamp(LITTLE, PIPE), 0);
         let polled = Pin::new(open).poll_read(cx, &mut heard[start..]);
         heard.truncate(start + if let Poll::Ready(Ok(count)) = polled { count } else { 0 });
         match polled {
