@@ -229,6 +229,33 @@ fn a_read_that_is_dropped_on_its_thread_loses_no_byte() {
 }
 
 #[test]
+fn reads_that_are_dropped_at_their_first_poll_bring_every_byte_once() {
+    let (_watch, here) = (watch(), Scratch::new("every-byte"));
+    let bytes: Vec<u8> = (0..100_000).map(|n: u32| (n % 251) as u8).collect();
+    std::fs::write(here.path("f"), &bytes).unwrap();
+    runner(2).run(async {
+        let mut file = File::open(here.path("f")).await.unwrap();
+        let (mut back, mut buffer, mut dropped) = (Vec::new(), [0; 1500], 0);
+        loop {
+            let wanted = 1 + back.len() % buffer.len();
+            let read = poll_once(&mut file.read(&mut buffer[..wanted])).await;
+            match read {
+                std::task::Poll::Ready(count) => match count.unwrap() {
+                    0 => break,
+                    count => back.extend_from_slice(&buffer[..count]),
+                },
+                std::task::Poll::Pending => {
+                    dropped += 1;
+                    raddle::yield_now().await;
+                }
+            }
+        }
+        assert!(back == bytes, "{} of {} bytes", back.len(), bytes.len());
+        assert!(dropped > 0);
+    });
+}
+
+#[test]
 fn after_a_dropped_read_a_file_is_still_where_the_program_knows() {
     // The dropped read has moved the system's position; writing, seeking and handing the file out know of it.
     let (_watch, here) = (watch(), Scratch::new("position"));

@@ -7,7 +7,9 @@ use std::ffi::OsStr;
 use std::future::{Future, IntoFuture};
 use std::io::{self, ErrorKind};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{eventually, poll_once, runner, watch};
@@ -38,6 +40,32 @@ async fn hear(child: &mut Child, text: &[u8]) {
 fn state(id: u32) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// A shell that writes its number to a file before it sleeps.
+struct Announced(PathBuf);
+
+impl Announced {
+    fn new() -> Announced {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Announced(std::env::temp_dir().join(format!("raddle-process-{}-{number}", std::process::id())))
+    }
+
+    fn script(&self) -> String {
+        format!("echo $$ >{0}.new && mv {0}.new {0}; exec sleep 1000", self.0.display())
+    }
+
+    fn id(&self) -> u32 {
+        eventually("it has said its number", || self.0.exists());
+        std::fs::read_to_string(&self.0).unwrap().trim().parse().unwrap()
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 fn open_files() -> usize {
@@ -334,16 +362,10 @@ fn orphans_come_and_go_while_the_reaper_does() {
 fn output_that_is_given_up_ends_its_child_before_the_timeout_returns() {
     let _watch = watch();
     runner(2).run(async {
-        let file = std::env::temp_dir().join(format!("raddle-process-{}", std::process::id()));
-        let script = format!("echo $$ >{0}.new && mv {0}.new {0}; exec sleep 1000", file.display());
-        let started = || std::fs::read_to_string(&file).ok().map(|text| text.trim().parse::<u32>().unwrap());
         for kills in [false, true] {
-            let mut command = Command::new("sh");
-            command.args(["-c", &script]).kill_on_drop(kills);
-            let output = command.output();
-            eventually("it has said its number", || started().is_some());
-            let id = started().unwrap();
-            std::fs::remove_file(&file).unwrap();
+            let announced = Announced::new();
+            let output = Command::new("sh").args(["-c", &announced.script()]).kill_on_drop(kills).output();
+            let id = announced.id();
             assert!(timeout(Duration::from_millis(1), output).await.is_err());
             if kills {
                 eventually("it is gone", || state(id).is_none());
@@ -351,6 +373,40 @@ fn output_that_is_given_up_ends_its_child_before_the_timeout_returns() {
                 assert_eq!(state(id), None, "the timeout has waited for it");
             }
         }
+    });
+}
+
+#[test]
+fn a_run_that_ends_ends_what_output_has_started() {
+    // With time for it by SIGTERM, without by SIGKILL.
+    let _watch = watch();
+    for grace in [Duration::from_secs(10), Duration::ZERO] {
+        let announced = Announced::new();
+        let mut runner = runner(2).grace(grace);
+        let id = runner.run(async {
+            let output = Command::new("sh").args(["-c", &announced.script()]).output();
+            create_task(output).detach();
+            announced.id()
+        });
+        drop(runner);
+        eventually("it is gone", || state(id).is_none());
+    }
+}
+
+#[test]
+fn a_child_inherits_no_file_but_its_three() {
+    // Sockets, files, pipes to others, pidfds and what a runtime has open: as many as there are without any of them.
+    let _watch = watch();
+    let list = || std::process::Command::new("ls").arg("/proc/self/fd").output().unwrap().stdout;
+    let before = list();
+    runner(2).run(async {
+        let _listener = raddle::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _file = raddle::fs::File::open("Cargo.toml").await.unwrap();
+        let mut other = shell("cat");
+        assert!(poll_once(&mut other.wait()).await.is_pending());
+        let after = Command::new("ls").arg("/proc/self/fd").output().await.unwrap().stdout;
+        assert_eq!(String::from_utf8_lossy(&after), String::from_utf8_lossy(&before));
+        assert!(other.communicate(None).await.unwrap().status.success());
     });
 }
 

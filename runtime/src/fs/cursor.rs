@@ -16,7 +16,7 @@ pub(super) struct Cursor {
     ahead: Vec<u8>,
     /// What is taken of `ahead`.
     taken: usize,
-    /// The last read has met the end of the file.
+    /// The last read has met the end of the file. Told once, like an error: the file may grow.
     ended: bool,
     /// The last read has failed.
     error: Option<io::Error>,
@@ -40,11 +40,6 @@ impl Cursor {
             // A large one goes back to the system; a small one is used again.
             self.ahead.shrink_to(64 << 10);
         }
-    }
-
-    /// Somebody begins to read: an end that was met earlier may not be the end any more.
-    pub(super) fn forget_end(&mut self) {
-        self.ended = false;
     }
 
     /// Some bytes, if any are there; 0 at the end. None: a thread has to read.

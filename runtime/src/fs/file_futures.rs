@@ -17,14 +17,13 @@ macro_rules! reads {
         pub struct $name<'a> {
             file: &'a mut File,
             $buffer: $type,
-            begun: bool,
             caller: &'static Location<'static>,
         }
 
         impl<'a> $name<'a> {
             #[track_caller]
             pub(super) fn new(file: &'a mut File, $buffer: $type) -> $name<'a> {
-                $name { file, $buffer, begun: false, caller: Location::caller() }
+                $name { file, $buffer, caller: Location::caller() }
             }
         }
 
@@ -33,11 +32,6 @@ macro_rules! reads {
 
             fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<$output>> {
                 let this = &mut *self;
-                if !this.begun {
-                    ready!(this.file.poll_idle(cx));
-                    this.file.cursor.lock().forget_end();
-                    this.begun = true;
-                }
                 let wanted = this.$buffer.len();
                 let fill = move |cursor: &mut Cursor| ($fill)(cursor, wanted);
                 this.file.poll_taken(cx, |cursor| $finish(cursor, this.$buffer), fill)

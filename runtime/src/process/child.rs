@@ -1,6 +1,7 @@
 //! A process that was started here.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Output};
@@ -186,11 +187,14 @@ impl Child {
 /// Closes the pipes, asks the process to end and waits for that; after five seconds, or when the closing itself is cut
 /// short, the process is killed.
 impl AsyncClose for Child {
-    async fn async_close(mut self, _exit: Exit) {
+    fn async_close(mut self, _exit: Exit) -> impl Future<Output = ()> + Send {
+        // At the call: a closing may be cut short before its first poll.
         self.process.kill_on_drop = true;
         (self.stdin, self.stdout, self.stderr) = (None, None, None);
-        // What goes wrong here has nobody to be told: the process is not ours any more, or its status is lost.
-        let _ = self.stop(A_WHILE).await;
+        async move {
+            // What goes wrong here has nobody to be told: the process is not ours any more, or its status is lost.
+            let _ = self.stop(A_WHILE).await;
+        }
     }
 }
 
