@@ -187,6 +187,8 @@ fn communicate_is_given_up_and_taken_up_again() {
         assert!(output.stdout[6..][..input.len()] == input);
         let again = child.communicate(None).await.unwrap();
         assert_eq!((again.status, again.stdout), (output.status, vec![]));
+        let error = child.communicate(Some(b"more".to_vec())).await.unwrap_err();
+        assert!(error.to_string().starts_with("there is no pipe for the input, or none any more"), "{error}");
     });
 }
 

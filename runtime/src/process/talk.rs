@@ -28,7 +28,7 @@ impl Talk {
     /// Takes the input of the first who asks. `is_heard`: the child has a pipe for it.
     pub(super) fn begin(&mut self, input: Option<Vec<u8>>, is_heard: bool) -> io::Result<()> {
         let input = input.unwrap_or_default();
-        if !input.is_empty() && self.begun {
+        if !input.is_empty() && self.begun && is_heard {
             let left = self.input.len() - self.said;
             return Err(refused(&format!(
                 "an earlier communicate has its input still, {left} bytes of it unsaid: go on with communicate(None)"
@@ -36,7 +36,8 @@ impl Talk {
         }
         if !input.is_empty() && !is_heard {
             return Err(refused(
-                "there is no pipe for the input: start the child with .stdin(Stdio::piped()), and leave it its stdin",
+                "there is no pipe for the input, or none any more: start the child with .stdin(Stdio::piped()), leave it its \
+                 stdin, and say everything in the first communicate",
             ));
         }
         if !self.begun {
