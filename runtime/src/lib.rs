@@ -28,9 +28,11 @@ pub(crate) use raddle_io::shim;
 mod api;
 #[cfg(any(feature = "hyper", feature = "tokio-context"))]
 mod ecosystem;
+pub mod fs;
 #[allow(unsafe_code)]
 mod harness;
 pub mod porting;
+pub mod process;
 mod rng;
 mod scheduler;
 pub mod signal;
@@ -82,6 +84,9 @@ pub use ecosystem::tower;
 #[cfg(feature = "tower")]
 #[doc(no_inline)]
 pub use ecosystem::tower::{Serve, TimeoutLayer, serve};
+pub use process::{
+    Child, Command, Stderr, Stdin, Stdout, create_subprocess_exec, create_subprocess_shell, stderr, stdin, stdout,
+};
 pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
 pub use streams::{
