@@ -276,6 +276,39 @@ fn a_client_that_makes_no_request_in_time_is_sent_away() {
 }
 
 #[test]
+fn any_duration_is_a_timeout() {
+    let _watch = watch();
+    runner(1).run(async {
+        for duration in [Duration::MAX, u32::MAX * SECOND, SECOND] {
+            let server = served_with(router(), |serve| serve.header_timeout(duration).graceful_timeout(duration)).await;
+            assert_eq!(Client::to(server.address).await.get("/").await.status(), 200);
+            server.end().await;
+        }
+    });
+}
+
+/// A connection is a task, and memory: it must end with its client, though half-closed ones are answered.
+#[test]
+fn the_tasks_of_clients_that_have_gone_end() {
+    let _watch = watch();
+    runner(2).run(async {
+        let server = served(router()).await;
+        let before = raddle::all_tasks().len();
+        for _ in 0..20 {
+            let mut client = Client::to(server.address).await;
+            assert_eq!(client.get("/").await.status(), 200);
+            drop(client);
+            let silent = Client::to(server.address).await;
+            drop(silent);
+        }
+        while raddle::all_tasks().len() > before {
+            sleep(SECOND / 100).await;
+        }
+        server.end().await;
+    });
+}
+
+#[test]
 fn a_head_without_end_is_refused() {
     let _watch = watch();
     runner(2).run(async {

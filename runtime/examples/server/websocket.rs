@@ -4,10 +4,10 @@
 //! is what lies between: the handshake, the task, and the farewell when the server ends.
 
 use async_tungstenite::WebSocketStream;
+use async_tungstenite::tungstenite::Error;
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::protocol::{CloseFrame, Role};
-use async_tungstenite::tungstenite::{Error, Message};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
@@ -71,10 +71,10 @@ struct Conversation(WebSocketStream<FuturesIo<Upgraded>>);
 impl Conversation {
     async fn echo(&mut self) -> Result<(), Error> {
         while let Some(message) = self.0.next().await {
-            match message? {
-                message @ (Message::Text(_) | Message::Binary(_)) => self.0.send(message).await?,
-                // tungstenite itself answers pings and farewells.
-                _ => {}
+            let message = message?;
+            // tungstenite itself answers pings and farewells.
+            if message.is_text() || message.is_binary() {
+                self.0.send(message).await?;
             }
         }
         Ok(())

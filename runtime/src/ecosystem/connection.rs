@@ -23,7 +23,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use raddle_io::sleep;
 
-use super::serve::HttpService;
+use super::http_service::HttpService;
 use super::server_tasks::ServerExecutor;
 use crate::BoxError;
 use crate::sync::Event;

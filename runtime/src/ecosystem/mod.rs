@@ -1,10 +1,10 @@
 //! Where other people's libraries meet raddle, each behind a feature of its own.
 //!
 //! ```text
-//!   tower > serve > connection > server_tasks        serve     HTTP/1 and 2 for a tower service
-//!           serve > listener    timeout_layer
-//!   hyper > hyper_executor, hyper_timer, futures_io  hyper     what hyper asks a runtime for
-//!   tokio_context                                    a tokio handle around each poll
+//!   tower > serve > server > connection > http_service, server_tasks     HTTP/1 and 2 for a tower service
+//!                   server > listener       timeout_layer
+//!   hyper > hyper_executor, hyper_timer, futures_io                       what hyper asks a runtime for
+//!   tokio_context                                                         a tokio handle around each poll
 //! ```
 //!
 //! Nothing below knows of this room, and nothing here has an entrance that users lack: these are users of raddle's own
@@ -14,6 +14,8 @@
 mod connection;
 #[cfg(feature = "hyper")]
 mod futures_io;
+#[cfg(feature = "tower")]
+mod http_service;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 #[cfg(feature = "hyper")]
@@ -24,6 +26,8 @@ mod hyper_timer;
 mod listener;
 #[cfg(feature = "tower")]
 mod serve;
+#[cfg(feature = "tower")]
+mod server;
 #[cfg(feature = "tower")]
 mod server_tasks;
 #[cfg(feature = "tower")]

@@ -1,18 +1,4 @@
-//! A server for a tower service: accept, one task for each connection, and an orderly end.
-//!
-//! ```text
-//!   accepting ──signal, or this task is asked to stop──> what the kernel has accepted already is taken in
-//!       │                                                           │
-//!       │ the listener is broken                                    v
-//!       └──────────────────────────────> closing: no more requests on idle connections; those under way are
-//!                                                 answered, and their connections end
-//!                                                                   │ all have ended, or the time is up
-//!                                                                   v
-//!                          what is left is cancelled, its cleanup awaited <── whoever awaits the server leaves
-//! ```
-//!
-//! What goes wrong with one connection is told and ends that connection. Nothing that a client does ends the server:
-//! accepting goes on, and handlers that panic end their own task only.
+//! How a server for a tower service is asked for: what its options are, and what becomes of them.
 
 use std::fmt;
 use std::future::{Future, IntoFuture, pending};
@@ -22,59 +8,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ::hyper::Request;
-use ::hyper::Response;
-use ::hyper::body::{Body, Incoming};
-use ::hyper::rt::{Read, Write};
 use hyper_util::server::conn::auto::Builder;
-use raddle_io::sleep;
-use tower_service::Service;
 
-use super::connection::{ConnectionError, converse};
+use super::connection::ConnectionError;
+use super::http_service::HttpService;
 use super::hyper_timer::HyperTimer;
 use super::listener::Listener;
+use super::server::{OnError, Server, tell};
 use super::server_tasks::{ServerExecutor, ServerTasks};
-use crate::BoxError;
 use crate::api::finally::FinallyExt;
-use crate::api::race::race;
-use crate::api::stop::stop_requested;
-use crate::api::timeout::timeout;
-use crate::scheduler::context;
-use crate::scheduler::report::{ExceptionContext, report};
-use crate::sync::Event;
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// What takes longer is no limit. hyper's arithmetic with time would overflow somewhere beyond it.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 const MAX_HEADER: usize = 64 * 1024;
 /// A client that has nothing to say is asked whether it is there still, over HTTP/2.
 const PING_EVERY: Duration = Duration::from_secs(60);
-
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// How many connections that the kernel has accepted are taken in at the end.
-const BACKLOG: usize = 1024;
-
-/// What can be served: a tower service from requests to responses, which is cloned for each connection.
-pub trait HttpService:
-    Service<Request<Incoming>, Response = Response<Self::Body>, Error: Into<BoxError>, Future: Send + 'static>
-    + Clone
-    + Send
-    + 'static
-{
-    /// The body of its responses.
-    type Body: Body<Data: Send, Error: Into<BoxError>> + Send + 'static;
-}
-
-impl<S, B> HttpService for S
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send + 'static>
-        + Clone
-        + Send
-        + 'static,
-    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
-{
-    type Body = B;
-}
 
 /// Serves HTTP/1 and HTTP/2, whichever a client begins to speak, until it is told to end.
 ///
@@ -120,8 +69,6 @@ pub struct Serve<L, S> {
     half_close: bool,
     on_error: Arc<OnError>,
 }
-
-type OnError = dyn Fn(ConnectionError) + Send + Sync;
 
 impl<L, S> Serve<L, S> {
     /// Ends the server gracefully when `signal` is ready, whatever it gives.
@@ -184,44 +131,23 @@ impl<L: Listener, S: HttpService> IntoFuture for Serve<L, S> {
     fn into_future(self) -> Serving {
         let tasks = Arc::new(ServerTasks::default());
         let ended = tasks.clone();
-        let serving = self.run(tasks).finally(|_exit| async move {
+        let builder = self.builder(&tasks);
+        let server = Arc::new(Server::new(builder, self.header_timeout, self.on_error, tasks));
+        let serving = server.run(self.listener, self.service, self.signal, self.graceful_timeout);
+        Serving(Box::pin(serving.finally(|_exit| async move {
             ended.cancel_all();
             ended.all_ended().await;
-        });
-        Serving(Box::pin(serving))
+        })))
     }
 }
 
-impl<L: Listener, S: HttpService> Serve<L, S> {
-    async fn run(self, tasks: Arc<ServerTasks>) -> io::Result<()> {
-        let builder = self.builder(&tasks);
-        let Serve { listener, mut service, signal, graceful_timeout, header_timeout, on_error, .. } = self;
-        let server = Arc::new(Server { builder, header_timeout, closing: Event::new(), on_error, tasks });
-        let broken = race((async { Some(server.accept_all(&listener, &mut service).await) }, async {
-            race((signal, stop_requested())).await;
-            None
-        }))
-        .await;
-        if broken.is_none() {
-            server.accept_waiting(&listener, &mut service).await;
-        }
-        drop(listener);
-        server.closing.set();
-        let all_ended = server.tasks.all_ended();
-        match graceful_timeout {
-            // What is left is cancelled by whoever called this.
-            Some(limit) => drop(timeout(limit, all_ended).await),
-            None => all_ended.await,
-        }
-        broken.map_or(Ok(()), Err)
-    }
-
+impl<L, S> Serve<L, S> {
     fn builder(&self, tasks: &Arc<ServerTasks>) -> Builder<ServerExecutor> {
         let mut builder = Builder::new(ServerExecutor(tasks.clone()));
         builder
             .http1()
             .timer(HyperTimer::new())
-            .header_read_timeout(self.header_timeout)
+            .header_read_timeout((self.header_timeout < LONGEST_TIMEOUT).then_some(self.header_timeout))
             .max_buf_size(self.max_header)
             .half_close(self.half_close);
         builder
@@ -230,79 +156,6 @@ impl<L: Listener, S: HttpService> Serve<L, S> {
             .max_header_list_size(u32::try_from(self.max_header).expect("at most 1 GiB"))
             .keep_alive_interval(PING_EVERY);
         builder
-    }
-}
-
-/// What the connections of a server share.
-struct Server {
-    builder: Builder<ServerExecutor>,
-    header_timeout: Duration,
-    /// Set when no more requests are taken.
-    closing: Event,
-    on_error: Arc<OnError>,
-    tasks: Arc<ServerTasks>,
-}
-
-impl Server {
-    /// Accepts until the listener is none any more, and says what it said.
-    async fn accept_all<L: Listener, S: HttpService>(self: &Arc<Self>, listener: &L, service: &mut S) -> io::Error {
-        let mut pause = Duration::ZERO;
-        loop {
-            match listener.accept().await {
-                Ok((connection, peer)) => {
-                    pause = Duration::ZERO;
-                    self.attend(connection, peer, service.clone());
-                }
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return error,
-                Err(error) => {
-                    if pause.is_zero() {
-                        tell_runtime(&ExceptionContext::new("a server cannot accept connections").with_value(error));
-                    }
-                    pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
-                    sleep(pause).await;
-                }
-            }
-        }
-    }
-
-    /// Accepts what the kernel has accepted already: to close the listener would reset it.
-    async fn accept_waiting<L: Listener, S: HttpService>(self: &Arc<Self>, listener: &L, service: &mut S) {
-        for _ in 0..BACKLOG {
-            match timeout(Duration::ZERO, listener.accept()).await {
-                Ok(Ok((connection, peer))) => self.attend(connection, peer, service.clone()),
-                Ok(Err(_)) | Err(_) => return,
-            }
-        }
-    }
-
-    fn attend<I, P, S>(self: &Arc<Self>, connection: I, peer: P, service: S)
-    where
-        I: Read + Write + Unpin + Send + 'static,
-        P: fmt::Debug + Send + 'static,
-        S: HttpService,
-    {
-        let server = self.clone();
-        self.tasks.create(async move {
-            let ended = converse(&server.builder, &server.closing, server.header_timeout, connection, service).await;
-            if let Err(error) = ended {
-                (server.on_error)(ConnectionError::new(&peer, error));
-            }
-        });
-    }
-}
-
-/// What is done about an error if nothing else is said.
-fn tell(error: ConnectionError) {
-    if !error.is_departure() {
-        let text = error.to_string();
-        tell_runtime(&ExceptionContext::new("a server's connection failed").with_value(error).with_error(text));
-    }
-}
-
-fn tell_runtime(context: &ExceptionContext) {
-    match context::current() {
-        Some(worker) => worker.shared.report(context),
-        None => report(None, context),
     }
 }
 

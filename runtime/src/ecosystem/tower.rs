@@ -25,6 +25,7 @@
 //! ```
 
 pub use super::connection::ConnectionError;
+pub use super::http_service::HttpService;
 pub use super::listener::Listener;
-pub use super::serve::{HttpService, Serve, Serving, serve};
+pub use super::serve::{Serve, Serving, serve};
 pub use super::timeout_layer::{Timeout, TimeoutLayer, TimeoutResponse};
