@@ -32,6 +32,7 @@ pub mod porting;
 mod rng;
 mod scheduler;
 pub mod signal;
+pub mod streams;
 pub mod sync;
 mod task;
 
@@ -68,6 +69,10 @@ pub use api::with::{AsyncClose, with};
 pub use api::yield_now::{YieldNow, yield_now};
 pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
+pub use streams::{
+    Feeder, HandlerOutput, OpenConnection, ReadError, Server, StartServer, StreamReader, StreamWriter, open_connection,
+    start_server,
+};
 pub use sync::*;
 pub use task::error::{Panic, TaskError};
 pub use task::id::TaskId;

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use common::{Count, Reports, runner, scaled, virtual_runner, watch};
 use raddle::{
-    Barrier, BoxError, Condition, Event, Mutex, Queue, Task, TaskError, TaskGroup, create_task, task_group, wait_for,
-    yield_now,
+    Barrier, BoxError, Condition, Event, Mutex, Queue, StreamReader, StreamWriter, Task, TaskError, TaskGroup,
+    create_task, open_connection, start_server, task_group, wait_for, yield_now,
 };
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -215,4 +215,28 @@ fn a_barrier_gives_each_index_once_after_a_cancelled_waiter() {
             assert_eq!(indices, [0, 1, 2, 3]);
         }
     });
+}
+
+/// `Server.wait_closed`, up to 3.11: it returned at once, although connections were open and their handlers at work.
+#[test]
+fn wait_closed_waits_for_the_last_connection() {
+    let _watch = watch();
+    for workers in [1, 2] {
+        runner(workers).run(async {
+            let greet = async |mut r: StreamReader, mut w: StreamWriter| {
+                w.write(b"hello\n");
+                r.read_line().await.map(drop)
+            };
+            let server = start_server("127.0.0.1:0", greet).await.unwrap();
+            let (mut r, w) = open_connection(server.local_addrs()[0]).await.unwrap();
+            assert_eq!(r.read_line().await.unwrap(), "hello\n");
+            server.close();
+            for _ in 0..100 {
+                assert!(wait_for(server.wait_closed(), Duration::ZERO).await.is_err(), "a connection is open");
+                yield_now().await;
+            }
+            drop((r, w));
+            server.wait_closed().await;
+        });
+    }
 }

@@ -19,7 +19,9 @@ mod scenarios {
     pub(crate) mod group_outside_cancel;
     pub(crate) mod queue_backpressure;
     pub(crate) mod queue_order;
+    pub(crate) mod server_close_active;
     pub(crate) mod shield;
+    pub(crate) mod stream_reader_limits;
     pub(crate) mod support;
     pub(crate) mod task_start_order;
     pub(crate) mod timeout_body_overrides;
@@ -118,4 +120,16 @@ fn by_completion() {
 fn callbacks_and_threads() {
     let many = Many::Holds(callbacks_and_threads::threads_come_out);
     check(callbacks_and_threads::program, callbacks_and_threads::TEXT, 2, many);
+}
+
+#[test]
+fn stream_reader_limits() {
+    check(stream_reader_limits::program, stream_reader_limits::TEXT, 5, Many::Exact);
+}
+
+#[test]
+fn server_close_active() {
+    // The report and the end of the stream leave the handler together, for two tasks.
+    let many = Many::Sorted(server_close_active::the_rest_in_order);
+    check(server_close_active::program, server_close_active::TEXT, 5, many);
 }

@@ -2,6 +2,7 @@
 
 mod addr;
 mod connect;
+mod poll_into;
 mod split;
 mod tcp_listener;
 mod tcp_stream;

@@ -24,7 +24,7 @@ use crate::task::id::TaskId;
 use crate::task::status::name_of;
 
 /// What the functions that need a runtime say where there is none.
-pub(super) const NO_RUNTIME: &str =
+pub(crate) const NO_RUNTIME: &str =
     "no raddle runtime on this thread: call this inside `raddle::run`, or use a `Handle`";
 
 /// Starts a task: it runs beside its creator, on whichever worker is free.
@@ -89,7 +89,7 @@ fn no_runtime(what: &str) -> ! {
 }
 
 /// From a thread that may or may not be a worker of `shared`.
-pub(super) fn create_on<F>(shared: &Shared, future: F, spawned_at: &'static Location<'static>) -> Task<F::Output>
+pub(crate) fn create_on<F>(shared: &Shared, future: F, spawned_at: &'static Location<'static>) -> Task<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,

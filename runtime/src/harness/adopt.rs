@@ -1,5 +1,6 @@
 //! Who awaits a cleanup that no frame collects.
 
+use std::future::Future;
 use std::panic::Location;
 
 use super::cleanups::Cleanups;
@@ -134,4 +135,22 @@ pub(crate) fn when_done_unless(task: TaskRef, key: usize, callback: Callback) {
     for callback in side.take_callbacks() {
         callback(status);
     }
+}
+
+/// Starts a task that belongs to nobody and counts as cleanup: the end of the runtime leaves it its grace. `at` is the
+/// line that it is there for. Outside of any runtime the future is dropped.
+pub(crate) fn start_cleanup<F>(future: F, at: &'static Location<'static>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let birth = Birth::of_cleanup(at);
+    // SAFETY: the future is `Send` and `'static`, and its output is `()`.
+    let task = unsafe {
+        match (context::current(), context::home()) {
+            (Some(worker), _) => create::create_here(worker, future, birth),
+            (None, Some(shared)) => create::create_outside(&shared, future, birth),
+            (None, None) => return drop(future),
+        }
+    };
+    forget_handle(task);
 }

@@ -1,0 +1,104 @@
+//! Connecting, as asyncio does.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::io;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use raddle_io::net::{Connect, TcpStream, ToSocketAddrs};
+
+use super::DEFAULT_LIMIT;
+use super::connection::Connection;
+use super::reader::StreamReader;
+use super::transport::Transport;
+use super::writer::StreamWriter;
+
+/// Connects, and gives a reader and a writer: asyncio's `open_connection`.
+///
+/// Awaiting it connects; before that, options can be set.
+///
+/// # Errors
+/// That of the last attempt, with the address; `InvalidInput` for what is no address.
+///
+/// # Cancel safety
+/// Dropping the future closes the attempt under way.
+///
+/// # Examples
+/// ```no_run
+/// use raddle::open_connection;
+///
+/// raddle::run(async {
+///     let (mut reader, mut writer) = open_connection("localhost:8080").limit(1 << 20).await?;
+///     writer.write(b"GET / HTTP/1.0\r\n\r\n");
+///     println!("{:?}", reader.read_to_end().await?);
+///     Ok::<_, std::io::Error>(())
+/// })
+/// .unwrap();
+/// ```
+#[track_caller]
+pub fn open_connection(address: impl ToSocketAddrs) -> OpenConnection {
+    OpenConnection { connect: TcpStream::connect(address), limit: DEFAULT_LIMIT, at: Location::caller() }
+}
+
+/// A connection to be made. Made by [`open_connection`].
+#[must_use = "connects only when awaited"]
+pub struct OpenConnection {
+    connect: Connect,
+    limit: usize,
+    at: &'static Location<'static>,
+}
+
+impl OpenConnection {
+    /// How many bytes a line, or what lies before a separator, may have: 64 KiB unless said otherwise.
+    pub fn limit(mut self, limit: usize) -> OpenConnection {
+        self.limit = limit;
+        self
+    }
+}
+
+impl IntoFuture for OpenConnection {
+    type Output = io::Result<(StreamReader, StreamWriter)>;
+    type IntoFuture = Opening;
+
+    fn into_future(self) -> Opening {
+        Opening(self)
+    }
+}
+
+/// A connection being made: the future of [`OpenConnection`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Opening(OpenConnection);
+
+impl Future for Opening {
+    type Output = io::Result<(StreamReader, StreamWriter)>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut self.0;
+        let stream = ready!(Pin::new(&mut this.connect).poll(cx))?;
+        Poll::Ready(Ok(streams(Transport::Tcp(stream), this.limit, this.at)))
+    }
+}
+
+/// The two handles of a new connection.
+pub(super) fn streams(
+    transport: Transport,
+    limit: usize,
+    at: &'static Location<'static>,
+) -> (StreamReader, StreamWriter) {
+    let connection = Connection::new(transport, at);
+    (StreamReader::new(connection.clone(), limit), StreamWriter::new(connection))
+}
+
+impl fmt::Debug for OpenConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenConnection").field("connect", &self.connect).field("limit", &self.limit).finish()
+    }
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,338 @@
+//! What a connection has still to send, as plain data: no I/O, and nobody is woken here.
+//!
+//! ```text
+//!   Open ──shutdown_write──> EndingWrites ──sent──> Ended ──close──> Closed
+//!     └─────────close──────────────> Closing ───sent────────────────────^
+//!   any ──error, abort──────────────────────────────────────────────────┘
+//! ```
+//!
+//! Bytes are in one of two places: `kept`, behind what was written before, or with the one task that sends them
+//! (`in_flight`). `is_sending` says that there is that task; whoever leaves something to do without it starts it. So
+//! bytes leave in the order in which they were written.
+//!
+//! The marks: above `high` the writer is `paused`, and `drain` waits; at `low` it goes on. Above `limit` nothing more is
+//! accepted, and the connection has failed.
+
+use std::io;
+use std::task::Waker;
+
+use crate::shim::Arc;
+
+/// As asyncio's: above this much a writer is asked to wait …
+const HIGH_MARK: usize = 64 * 1024;
+/// … down to this.
+const LOW_MARK: usize = 16 * 1024;
+/// A writer that never drains is reported at so many times the high mark.
+const REPORT_AT: usize = 16;
+
+/// How far the connection's sending side has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    Open,
+    /// No more is accepted. When all has been sent, the peer is told so.
+    EndingWrites,
+    Ended,
+    /// When all has been sent, both directions end.
+    Closing,
+    Closed,
+}
+
+/// What a write comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Write {
+    /// Nothing is before it: it may be sent on the spot.
+    AtOnce,
+    /// It was kept.
+    Kept,
+    /// It was not accepted: the stream is closed for writing. That is the connection's error now.
+    Refused,
+    /// It was not accepted: more is kept than the limit allows. The connection has failed.
+    TooMuch,
+}
+
+/// What the task that sends has to do.
+#[derive(Debug)]
+pub(super) enum Next {
+    Send(Vec<u8>),
+    /// Everything is sent: tell the peer.
+    EndWriting,
+    /// Everything is sent: end both directions.
+    Close,
+    /// Nothing is left, and the task is the sender no more.
+    Nothing,
+}
+
+/// The sending side of a connection.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    kept: Vec<u8>,
+    in_flight: usize,
+    is_sending: bool,
+    phase: Phase,
+    is_paused: bool,
+    high: usize,
+    low: usize,
+    limit: usize,
+    is_reported: bool,
+    error: Option<Failure>,
+    /// Who polls until there is room, or nothing left.
+    waiter: Option<Waker>,
+}
+
+impl Outgoing {
+    pub(super) fn new() -> Outgoing {
+        Outgoing {
+            kept: Vec::new(),
+            in_flight: 0,
+            is_sending: false,
+            phase: Phase::Open,
+            is_paused: false,
+            high: HIGH_MARK,
+            low: LOW_MARK,
+            limit: usize::MAX,
+            is_reported: false,
+            error: None,
+            waiter: None,
+        }
+    }
+
+    /// How many bytes have not been sent.
+    pub(super) fn len(&self) -> usize {
+        self.kept.len() + self.in_flight
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether `drain` has to wait.
+    pub(super) fn is_paused(&self) -> bool {
+        self.is_paused && self.error.is_none() && self.phase != Phase::Closed
+    }
+
+    /// Whether nothing is left to be done.
+    pub(super) fn is_idle(&self) -> bool {
+        self.len() == 0 && !matches!(self.phase, Phase::EndingWrites | Phase::Closing)
+    }
+
+    pub(super) fn error(&self) -> Option<io::Error> {
+        self.error.as_ref().map(Failure::to_error)
+    }
+
+    /// Puts in whom to wake when something was sent, or takes it out. Returns whom it replaces.
+    pub(super) fn wait(&mut self, waiter: Option<Waker>) -> Option<Waker> {
+        std::mem::replace(&mut self.waiter, waiter)
+    }
+
+    pub(super) fn set_marks(&mut self, high: usize, low: usize) {
+        (self.high, self.low) = (high, low.min(high));
+        self.mind_marks();
+    }
+
+    pub(super) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Decides about bytes that are to be written; keeps them if others are before them.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Write {
+        if self.phase != Phase::Open {
+            if self.error.is_none() {
+                let text = "written after the stream was closed for writing; write before shutdown_write and close";
+                self.error = Some(Failure::new(io::ErrorKind::BrokenPipe, text.to_owned()));
+            }
+            return Write::Refused;
+        }
+        if !self.is_sending && self.kept.is_empty() {
+            return Write::AtOnce;
+        }
+        if self.keep(bytes) { Write::Kept } else { Write::TooMuch }
+    }
+
+    /// Keeps bytes to be sent. False: they are too many.
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> bool {
+        if self.len() + bytes.len() > self.limit {
+            let text = format!(
+                "more than the limit of {} bytes were written and not sent: the peer does not read, or nobody drains",
+                self.limit
+            );
+            self.fail(Failure::new(io::ErrorKind::OutOfMemory, text));
+            return false;
+        }
+        self.kept.extend_from_slice(bytes);
+        self.mind_marks();
+        true
+    }
+
+    /// Whether a writer that does not drain is to be reported; true once.
+    pub(super) fn should_report(&mut self) -> bool {
+        let is_due = !self.is_reported && self.len() / REPORT_AT > self.high;
+        self.is_reported |= is_due;
+        is_due
+    }
+
+    /// Accepts no more, and ends the sending side when all is sent.
+    pub(super) fn end_writing(&mut self) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::EndingWrites;
+        }
+    }
+
+    /// Accepts no more, and ends both directions when all is sent.
+    pub(super) fn close(&mut self) {
+        if self.phase < Phase::Closing {
+            self.phase = Phase::Closing;
+        }
+    }
+
+    /// Makes the caller the one who sends, if there is something to do and nobody does it.
+    pub(super) fn begin_sending(&mut self) -> bool {
+        let begins = !self.is_sending && !self.is_idle();
+        self.is_sending |= begins;
+        begins
+    }
+
+    /// What the sender does next.
+    pub(super) fn next(&mut self) -> Next {
+        debug_assert!(self.in_flight == 0, "{self:?}");
+        if !self.kept.is_empty() {
+            let bytes = std::mem::take(&mut self.kept);
+            self.in_flight = bytes.len();
+            return Next::Send(bytes);
+        }
+        match self.phase {
+            Phase::EndingWrites => Next::EndWriting,
+            Phase::Closing => Next::Close,
+            Phase::Open | Phase::Ended | Phase::Closed => {
+                self.is_sending = false;
+                Next::Nothing
+            }
+        }
+    }
+
+    /// The sender got rid of so many bytes. True: who drains may go on.
+    pub(super) fn sent(&mut self, count: usize) -> bool {
+        if self.phase == Phase::Closed {
+            // Given up by somebody else meanwhile, with all that was in flight.
+            return false;
+        }
+        self.in_flight -= count;
+        let was_paused = self.is_paused;
+        self.mind_marks();
+        was_paused && !self.is_paused
+    }
+
+    /// The peer was told that no more comes.
+    pub(super) fn writing_ended(&mut self) {
+        if self.phase == Phase::EndingWrites {
+            self.phase = Phase::Ended;
+        }
+    }
+
+    /// Both directions have ended. True: just now.
+    pub(super) fn closed(&mut self) -> bool {
+        let was_open = self.phase != Phase::Closed;
+        (self.kept, self.in_flight, self.is_sending, self.is_paused) = (Vec::new(), 0, false, false);
+        self.phase = Phase::Closed;
+        was_open
+    }
+
+    /// Nothing more can be sent. The first error is the one that is told.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.error.get_or_insert(failure);
+        self.kept = Vec::new();
+        self.close();
+    }
+
+    fn mind_marks(&mut self) {
+        let len = self.len();
+        if len > self.high {
+            self.is_paused = true;
+        } else if len <= self.low {
+            self.is_paused = false;
+        }
+    }
+}
+
+/// An error that can be told more than once.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    kind: io::ErrorKind,
+    code: Option<i32>,
+    text: Arc<str>,
+}
+
+impl Failure {
+    pub(super) fn new(kind: io::ErrorKind, text: String) -> Failure {
+        Failure { kind, code: None, text: text.into() }
+    }
+
+    fn to_error(&self) -> io::Error {
+        match self.code {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(self.kind, &*self.text),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        Failure { kind: error.kind(), code: error.raw_os_error(), text: error.to_string().into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Failure, Next, Outgoing, Phase, Write};
+
+    #[test]
+    fn bytes_leave_in_the_order_in_which_they_were_written() {
+        let mut out = Outgoing::new();
+        assert_eq!(out.write(b"a"), Write::AtOnce);
+        assert!(out.keep(b"a") && out.begin_sending());
+        assert!(matches!(out.next(), Next::Send(bytes) if bytes == b"a"));
+        assert_eq!(out.write(b"b"), Write::Kept, "somebody sends");
+        assert_eq!((out.len(), out.begin_sending()), (2, false));
+        out.sent(1);
+        assert!(matches!(out.next(), Next::Send(bytes) if bytes == b"b"));
+        out.sent(1);
+        assert!(matches!(out.next(), Next::Nothing));
+        assert_eq!(out.write(b"c"), Write::AtOnce);
+    }
+
+    #[test]
+    fn the_marks_pause_and_let_go() {
+        let mut out = Outgoing::new();
+        out.set_marks(10, 4);
+        assert!(out.keep(&[0; 10]) && !out.is_paused());
+        assert!(out.keep(&[0; 1]) && out.is_paused() && out.begin_sending());
+        assert!(matches!(out.next(), Next::Send(_)));
+        assert!(!out.sent(6) && out.is_paused(), "5 are left");
+        assert!(out.sent(1) && !out.is_paused());
+    }
+
+    #[test]
+    fn closing_sends_what_was_written_first() {
+        let mut out = Outgoing::new();
+        assert!(out.keep(b"last words"));
+        out.end_writing();
+        out.close();
+        assert_eq!(out.write(b"more"), Write::Refused);
+        assert!(out.error().is_some() && out.begin_sending());
+        assert!(matches!(out.next(), Next::Send(_)));
+        out.sent(10);
+        assert!(matches!(out.next(), Next::Close));
+        assert!(out.closed() && !out.closed());
+        assert_eq!(out.phase(), Phase::Closed);
+    }
+
+    #[test]
+    fn above_the_limit_the_connection_has_failed() {
+        let mut out = Outgoing::new();
+        out.set_limit(4);
+        assert!(out.keep(b"1234") && !out.keep(b"5"));
+        assert_eq!(out.len(), 0);
+        assert!(out.error().unwrap().to_string().contains("limit of 4 bytes"));
+        out.fail(Failure::new(std::io::ErrorKind::Other, "later".into()));
+        assert!(out.error().unwrap().to_string().contains("limit"), "the first one counts");
+    }
+}
