@@ -86,7 +86,9 @@ fn calls(row: &Row, contenders: &[Contender; 3], options: &Servers) -> Result<[L
         let trace = syscalls::Trace::attach(server.id())?;
         let requests = row.client.load(&server.addr, options.seconds)?;
         let calls = trace.stop()?;
-        counts.push(calls as f64 / requests as f64);
+        let calls = calls as f64 / requests as f64;
+        eprintln!("{} {}: {calls:.2} system calls per request", row.name, contender.name);
+        counts.push(calls);
     }
     Ok(against_tokio(row, " calls", "", &counts))
 }

@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::{self, Child, Command, Stdio};
+use std::process::{self, Child, ChildStderr, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -12,6 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 #[derive(Debug)]
 pub(crate) struct Trace {
     strace: Child,
+    /// Kept open: strace reports threads that begin later, and would die of a pipe that nobody reads.
+    _reports: BufReader<ChildStderr>,
     summary: PathBuf,
 }
 
@@ -26,9 +28,10 @@ impl Trace {
             .spawn()
             .map_err(|error| format!("cannot start strace (apt-get install strace): {error}"))?;
         let stderr = strace.stderr.take().ok_or("a piped stderr")?;
-        let trace = Trace { strace, summary };
-        let mut line = String::new();
-        BufReader::new(stderr).read_line(&mut line).map_err(|error| format!("strace: {error}"))?;
+        let (mut reports, mut line) = (BufReader::new(stderr), String::new());
+        let read = reports.read_line(&mut line);
+        let trace = Trace { strace, _reports: reports, summary };
+        read.map_err(|error| format!("strace: {error}"))?;
         if line.contains("attached") { Ok(trace) } else { Err(format!("strace cannot attach: {line:?}")) }
     }
 
