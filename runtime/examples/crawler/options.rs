@@ -18,11 +18,12 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Options, S
     let mut options = Options { pages: 200, at_once: 10, patience: Duration::from_millis(400) };
     let mut args = args.into_iter();
     while let Some(option) = args.next() {
-        let mut value = || match args.next().ok_or_else(|| format!("{option} needs a number"))?.as_str() {
-            text => match text.parse::<u32>() {
+        let mut value = || {
+            let text = args.next().ok_or_else(|| format!("{option} needs a number"))?;
+            match text.parse::<u32>() {
                 Ok(0) | Err(_) => Err(format!("{option} needs a whole number above 0, not `{text}`")),
                 Ok(number) => Ok(number),
-            },
+            }
         };
         match option.as_str() {
             "--pages" => options.pages = value()? as usize,

@@ -43,7 +43,7 @@ impl<'a> Reply<'a> {
 
     /// An error may quote what the client sent, and is a single line all the same.
     pub(crate) fn error(&mut self, text: &str) {
-        self.line('-', &text.replace(['\r', '\n'], " "));
+        self.line('-', text.replace(['\r', '\n'], " "));
     }
 
     pub(crate) fn integer(&mut self, value: i64) {

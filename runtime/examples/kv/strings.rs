@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::client::Client;
 use super::commands::wrong_number;
 use super::reply::{NOT_AN_INTEGER, Outcome, Refusal, Reply, SYNTAX, WRONG_TYPE};
-use super::resp::{Command, integer};
+use super::resp::{Command, MAX_COMMAND, integer};
 use super::shard::Value;
 
 pub(crate) fn get(client: &mut Client, command: Command<'_>, reply: &mut Reply<'_>) -> Outcome {
@@ -63,22 +63,28 @@ impl SetOptions {
     }
 }
 
-/// A key of another kind counts as none, as in redis.
+/// A key of another kind counts as none, as in redis. Unlike there, a few bytes that name one long value again and again
+/// are not answered with more than fits into memory.
 pub(crate) fn mget(client: &mut Client, command: Command<'_>, reply: &mut Reply<'_>) -> Outcome {
     let keys = command.from(1);
     let mut shards = client.shared.store.shards(keys.clone());
+    let start = reply.buffer().len();
     reply.array(keys.len());
     for key in keys {
         match shards.of(key).get(key) {
             Some(Value::String(value)) => reply.bulk(value),
             _ => reply.null(),
         }
+        if reply.buffer().len() - start > MAX_COMMAND {
+            reply.buffer().truncate(start);
+            return Err(Refusal("ERR the answer would be longer than a command may be".into()));
+        }
     }
     Ok(())
 }
 
 pub(crate) fn mset(client: &mut Client, command: Command<'_>, reply: &mut Reply<'_>) -> Outcome {
-    if command.len() % 2 == 0 {
+    if command.len().is_multiple_of(2) {
         return Err(wrong_number(command.get(0)));
     }
     let keys = || command.from(1).step_by(2);
