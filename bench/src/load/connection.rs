@@ -1,5 +1,6 @@
 //! One connection of the load: send, wait, compare, again; a new one when it fails.
 
+use std::future::pending;
 use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -16,15 +17,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Sends messages until `end`.
 pub(crate) async fn run(options: Load, number: usize, schedule: Option<Schedule>, end: Instant, tally: Arc<Tally>) {
-    let mut connection = Connection { options, schedule, message: Vec::new(), sent: 0, number, tally };
+    let mut connection = Connection { options, schedule, end, message: Vec::new(), sent: 0, number, tally };
     // Whatever is under way then is given up.
     _ = timeout_at(end, connection.until_cancelled()).await;
-    connection.count_unfinished(end);
+    connection.count_unfinished();
 }
 
 struct Connection {
     options: Load,
     schedule: Option<Schedule>,
+    end: Instant,
     message: Vec<u8>,
     sent: u64,
     number: usize,
@@ -76,6 +78,10 @@ impl Connection {
     async fn turn(&self) -> Instant {
         let Some(schedule) = &self.schedule else { return Instant::now() };
         let due = schedule.due();
+        if due >= self.end {
+            // The end comes first.
+            return pending().await;
+        }
         if due > Instant::now() {
             sleep_until(due).await;
             self.tally.lateness(due.elapsed());
@@ -105,10 +111,10 @@ impl Connection {
     }
 
     /// What should have left before the end and is not back has taken this long at least.
-    fn count_unfinished(&mut self, end: Instant) {
+    fn count_unfinished(&mut self) {
         let Some(schedule) = &mut self.schedule else { return };
-        while schedule.due() < end {
-            self.tally.unfinished(self.number, end - schedule.due());
+        while schedule.due() < self.end {
+            self.tally.unfinished(self.number, self.end - schedule.due());
             schedule.advance();
         }
     }

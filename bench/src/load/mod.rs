@@ -16,7 +16,7 @@ use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use raddle::{Instant, Runner, TcpStream, create_task, gather, sleep, timeout};
+use raddle::{Instant, Runner, TcpStream, create_task, gather, sleep};
 
 pub(crate) use self::options::{Load, parse};
 use self::outcome::Outcome;
@@ -102,7 +102,7 @@ async fn progress(tally: Arc<Tally>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use raddle::TcpListener;
+    use raddle::{TcpListener, timeout};
 
     /// An echo server that spoils the message with this number, counted over all, if any.
     async fn serve(listener: TcpListener, spoiled: Option<usize>) {

@@ -111,8 +111,8 @@ fn wrk_requests(text: &str) -> Option<u64> {
 
 /// All that were sent, if there is a line of figures for each command.
 fn redis_requests(text: &str, count: u64) -> Option<u64> {
-    let has_line = |test: &&str| text.lines().any(|line| line.starts_with(&format!("\"{}\",", test.to_uppercase())));
-    REDIS_TESTS.iter().all(|test| has_line(&test)).then(|| count * REDIS_TESTS.len() as u64)
+    let has_line = |test: &str| text.lines().any(|line| line.starts_with(&format!("\"{}\",", test.to_uppercase())));
+    REDIS_TESTS.iter().all(|test| has_line(test)).then(|| count * REDIS_TESTS.len() as u64)
 }
 
 #[cfg(test)]
