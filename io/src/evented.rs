@@ -24,11 +24,9 @@ use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 
 use crate::budget;
-use crate::context;
 use crate::readiness::{Direction, Snapshot};
 use crate::registration::{Registration, Waits};
 use crate::source::Ticket;
-use crate::wake::wake;
 
 /// What a syscall brought.
 #[derive(Debug)]
@@ -100,7 +98,7 @@ impl<S: AsRawFd> Evented<S> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     if error.kind() == io::ErrorKind::WouldBlock {
-                        let _ = readiness.clear(seen, direction);
+                        let _ = readiness.would_block(seen, direction);
                     }
                     return Err(error);
                 }
@@ -188,9 +186,7 @@ impl<'a, S: AsRawFd> Operation<'a, S> {
     }
 
     fn leave(&mut self) {
-        if let Some(next) = self.evented.registration.source.leave(self.direction, &mut self.ticket) {
-            wake(next, context::report);
-        }
+        self.evented.registration.leave(self.direction, &mut self.ticket);
     }
 }
 

@@ -23,10 +23,14 @@
 //!
 //! # Sticky bits
 //!
-//! The closed bits (the peer hung up, or half of it) and shut-down (the reactor is gone) are cleared by nobody. A
-//! direction with such a bit counts as ready: the next operation makes its syscall and sees the end of the stream or
-//! the error. Otherwise a reader that cleared readiness after a short read would never learn of a FIN that came in the
-//! same event as the data.
+//! A short transfer clears neither the closed bits (the peer hung up, or half of it) nor shut-down (the reactor is
+//! gone). A direction with such a bit counts as ready: the next operation makes its syscall and sees the end of the
+//! stream or the error. Otherwise a reader that cleared readiness after a short read would never learn of a FIN that
+//! came in the same event as the data.
+//!
+//! Would-block is another matter. A socket whose stream has ended never says it, but there are ends that are none: the
+//! error that a datagram socket reports once, the last writer of a FIFO that another one follows. There would-block
+//! takes the closed bit away as well. If it stayed, the operation would try its syscall for ever.
 //!
 //! # Transitions
 //!
@@ -34,7 +38,8 @@
 //! |-----------------|-------------------------------|-------------------------------------------------------------|
 //! | `register`      | an operation, before epoll ADD| any -> registered, nothing ready, not shut down, counter+1   |
 //! | `event`         | the reactor                   | + the event's bits, counter+1                                |
-//! | `clear`         | an operation after would-block| - readable or writable, unless the counter has moved         |
+//! | `clear`         | ... after a short transfer    | - readable or writable, unless the counter has moved         |
+//! | `would_block`   | ... after would-block         | the same, and - the closed bit of that direction             |
 //! | `shut_down`     | the reactor, at its end; or   | + shut-down, counter+1                                       |
 //! |                 | an operation, if ADD failed   |                                                             |
 //!
@@ -187,11 +192,20 @@ impl Readiness {
         self.change(|word| word | SHUT_DOWN);
     }
 
-    /// An operation saw would-block, or took all there was, in a syscall that began after `seen` was taken.
+    /// An operation took all there was, in a syscall that began after `seen` was taken.
     pub fn clear(&self, seen: Snapshot, direction: Direction) -> Cleared {
+        self.take_away(direction.ready_bit(), seen, direction)
+    }
+
+    /// An operation saw would-block, in a syscall that began after `seen` was taken.
+    pub fn would_block(&self, seen: Snapshot, direction: Direction) -> Cleared {
+        self.take_away(direction.ready_bit() | direction.closed_bit(), seen, direction)
+    }
+
+    fn take_away(&self, bits: u64, seen: Snapshot, direction: Direction) -> Cleared {
         let mut word = seen.0;
         loop {
-            let cleared = Snapshot(word & !direction.ready_bit());
+            let cleared = Snapshot(word & !bits);
             if cleared.is_ready(direction) {
                 return Cleared::StillReady;
             }
@@ -259,6 +273,21 @@ mod tests {
         assert!(word.snapshot().needs_registration());
         word.register();
         assert!(!word.snapshot().is_ready(Read) && !word.snapshot().needs_registration());
+    }
+
+    #[test]
+    fn would_block_ends_an_end_that_was_none_but_no_later_one() {
+        let word = Readiness::new();
+        word.register();
+        word.event(event(true, true, true));
+        let seen = word.snapshot();
+        assert_eq!(word.would_block(seen, Read), Cleared::Cleared);
+        assert!(!word.snapshot().is_ready(Read) && word.snapshot().is_ready(Write));
+        let seen = word.snapshot();
+        word.event(event(false, false, true));
+        assert_eq!(word.would_block(seen, Read), Cleared::StillReady);
+        word.shut_down();
+        assert_eq!(word.would_block(word.snapshot(), Read), Cleared::StillReady);
     }
 
     #[test]

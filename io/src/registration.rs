@@ -19,7 +19,7 @@ use crate::shim::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
 use crate::slots::Token;
 use crate::source::{Source, Ticket};
-use crate::wake::Batch;
+use crate::wake::{Batch, wake};
 
 /// After so many would-blocks running away from home an fd moves.
 const STRIKES_TO_MOVE: u8 = 8;
@@ -65,15 +65,27 @@ impl Registration {
         }
     }
 
+    /// An operation has completed or is dropped: takes it off the list, or passes its turn on.
+    pub(crate) fn leave(&self, direction: Direction, ticket: &mut Ticket) {
+        if let Some(next) = self.source.leave(direction, ticket) {
+            wake(next, context::report);
+        }
+    }
+
     /// The syscall said that there is nothing: sees to it that somebody will tell when there is.
     pub(crate) fn would_block(&self, fd: RawFd, seen: Snapshot, direction: Direction) -> io::Result<()> {
         if seen.needs_registration() {
             return self.register(fd, false);
         }
-        if self.source.readiness.clear(seen, direction) == Cleared::Cleared && self.is_foreign_too_often() {
+        if self.source.readiness.would_block(seen, direction) == Cleared::Cleared && self.is_foreign_too_often() {
             return self.register(fd, true);
         }
         Ok(())
+    }
+
+    /// For those that ask for readiness without a syscall of their own: somebody has to tell.
+    pub(crate) fn ensure(&self, fd: RawFd) -> io::Result<()> {
+        self.register(fd, false)
     }
 
     fn is_foreign_too_often(&self) -> bool {

@@ -3,11 +3,12 @@
 
 mod common;
 
+use std::os::linux::net::SocketAddrExt as _;
 use std::rc::Rc;
 use std::time::Duration;
 
 use common::{REPORTS, run, spawn};
-use raddle_io::net::TcpListener;
+use raddle_io::net::{TcpListener, UnixListener};
 use raddle_io::sleep;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -44,6 +45,28 @@ fn accept_survives_the_lack_of_file_descriptors() {
         let reports = REPORTS.lock().unwrap();
         assert_eq!(reports.len(), 1, "{reports:?}");
         assert!(reports[0].contains("cannot accept connections at present: Too many open files"), "{reports:?}");
+    });
+    unix_listeners_survive_it_as_well();
+}
+
+/// The same for Unix sockets, which share the way to accept. In one test with TCP's, since the limit is the process's.
+fn unix_listeners_survive_it_as_well() {
+    REPORTS.lock().unwrap().clear();
+    run(async {
+        let name = format!("raddle-io-emfile-{}", std::process::id());
+        let address = std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap();
+        let listener = UnixListener::bind_addr(&address).unwrap();
+        let client = std::os::unix::net::UnixStream::connect_addr(&address).unwrap();
+        let before = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(3), maximum: before.maximum }).unwrap();
+        let accepting = spawn(async move { listener.accept().await });
+        while REPORTS.lock().unwrap().is_empty() {
+            common::yield_now().await;
+        }
+        setrlimit(Resource::Nofile, before).unwrap();
+        let (stream, _) = accepting.await.unwrap();
+        drop(client);
+        assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
     });
 }
 

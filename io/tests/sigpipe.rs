@@ -6,7 +6,8 @@ mod common;
 use std::io::{self, IoSlice};
 
 use common::run;
-use raddle_io::net::TcpStream;
+use raddle_io::net::{TcpStream, pipe};
+use rustix::io::ReadWriteFlags;
 
 const SIGPIPE: i32 = 13;
 const DEFAULT: usize = 0;
@@ -55,5 +56,33 @@ fn writing_to_a_closed_peer_is_an_error_and_no_signal() {
         };
         check(&error);
         check(&stream.write_vectored(&slices).await.unwrap_err());
+    });
+}
+
+/// Whether a pipe's write can be told not to send the signal: Linux 6.18 or later.
+fn the_kernel_knows_the_flag() -> bool {
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let no_signal = ReadWriteFlags::from_bits_retain(0x100);
+    rustix::io::pwritev2(&writer, &[IoSlice::new(b"x")], u64::MAX, no_signal).is_ok()
+}
+
+#[test]
+fn writing_to_a_pipe_that_nobody_reads_is_an_error_and_no_signal() {
+    if !the_kernel_knows_the_flag() {
+        eprintln!("skipped: this kernel sends SIGPIPE for every pipe");
+        return;
+    }
+    restore_the_default_action();
+    run(async {
+        let (reader, mut writer) = pipe().unwrap();
+        drop(reader);
+        for error in [
+            writer.write(b"x").await.unwrap_err(),
+            writer.write_all(b"x").await.unwrap_err(),
+            writer.write_vectored(&[IoSlice::new(b"x")]).await.unwrap_err(),
+            writer.try_write(b"x").unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        }
     });
 }

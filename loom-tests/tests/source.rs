@@ -92,7 +92,7 @@ impl Socket {
                     self.source.readiness.register();
                     add();
                 }
-                None => _ = self.source.readiness.clear(seen, Read),
+                None => _ = self.source.readiness.would_block(seen, Read),
             }
         }
     }

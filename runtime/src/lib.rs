@@ -26,6 +26,8 @@
 pub(crate) use raddle_io::shim;
 
 mod api;
+#[cfg(any(feature = "hyper", feature = "tokio-context"))]
+mod ecosystem;
 #[allow(unsafe_code)]
 mod harness;
 pub mod porting;
@@ -67,11 +69,23 @@ pub use api::try_gather::{TryAll, TryGather, TryGatherState, TryGathering, try_g
 pub use api::wait::{Wait, WaitResult, When, wait};
 pub use api::with::{AsyncClose, with};
 pub use api::yield_now::{YieldNow, yield_now};
+#[cfg(feature = "hyper")]
+pub use ecosystem::hyper;
+#[cfg(feature = "hyper")]
+#[doc(no_inline)]
+pub use ecosystem::hyper::{HyperExecutor, HyperTimer};
+#[cfg(feature = "tokio-context")]
+pub use ecosystem::tokio_context::{InTokio, TokioContext, tokio_context};
+#[cfg(feature = "tower")]
+pub use ecosystem::tower;
+#[cfg(feature = "tower")]
+#[doc(no_inline)]
+pub use ecosystem::tower::{Serve, TimeoutLayer, serve};
 pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
 pub use streams::{
     Feeder, HandlerOutput, OpenConnection, ReadError, Server, StartServer, StreamReader, StreamWriter, open_connection,
-    start_server,
+    open_unix_connection, start_server, start_unix_server,
 };
 pub use sync::*;
 pub use task::error::{Panic, TaskError};
@@ -79,7 +93,9 @@ pub use task::id::TaskId;
 pub use task::status::{TaskInfo, TaskStatus};
 
 #[doc(no_inline)]
-pub use raddle_io::net::{TcpListener, TcpStream};
+pub use raddle_io::net::{
+    AsyncFd, TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream, lookup_host,
+};
 pub use raddle_io::{
     Clock, Instant, Interval, MissedTickBehavior, Sleep, TimeoutError, interval, interval_at, net, sleep, sleep_until,
 };

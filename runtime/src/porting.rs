@@ -33,6 +33,10 @@
 //! | `contextvars.ContextVar` | [`context_var!`](crate::context_var), [`ContextVar`](crate::ContextVar) | |
 //! | `copy_context`, `Context.run` | [`copy_context`](crate::copy_context), [`TaskContext::run`](crate::TaskContext::run) | |
 //! | `loop.add_signal_handler`, Ctrl-C | [`signal`](mod@crate::signal), [`Runner::handle_ctrl_c`](crate::Runner::handle_ctrl_c) | |
+//! | `open_connection`, `StreamReader`, `StreamWriter` | [`open_connection`](crate::open_connection), [`StreamReader`](crate::StreamReader), [`StreamWriter`](crate::StreamWriter) | a read that is cancelled loses nothing |
+//! | `readline`, `readexactly`, `readuntil`, `at_eof` | `read_line`, `read_exactly`, `read_until`, `is_at_eof` | |
+//! | `IncompleteReadError`, `LimitOverrunError` | [`ReadError`](crate::ReadError) | also for a line that is too long |
+//! | `start_server`, `Server` | [`start_server`](crate::start_server), [`Server`](crate::Server) | a cancelled `serve_forever` waits for nobody |
 //! | `set_exception_handler` | [`Runner::on_exception`](crate::Runner::on_exception) | |
 //! | `CancelledError` | [`TaskError::Cancelled`](crate::TaskError::Cancelled) | never seen by the one it happens to |
 //! | `InvalidStateError` | the types rule it out | |

@@ -3,37 +3,15 @@
 
 mod common;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use common::{Log, runner, virtual_runner, watch};
+use common::{Log, runner, up_to, virtual_runner, watch};
 use raddle::{
     Handle, Instant, TcpListener, TcpStream, create_task, gather, interval, promise, sleep, timeout, wait, yield_now,
 };
 
 const MS: Duration = Duration::from_millis(1);
-
-/// Polls a future that many times, at its wakes, and gives it up.
-struct UpTo<F>(Pin<Box<F>>, usize);
-
-impl<F: Future> Future for UpTo<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<Option<F::Output>> {
-        if let Poll::Ready(output) = self.0.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        self.1 -= 1;
-        if self.1 == 0 { Poll::Ready(None) } else { Poll::Pending }
-    }
-}
-
-fn up_to<F: Future>(polls: usize, future: F) -> UpTo<F> {
-    UpTo(Box::pin(future), polls)
-}
 
 async fn pair() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{Count, Reports, eventually, runner, scaled, watch};
+use common::{Count, Reports, eventually, runner, scaled, up_to, watch};
 use raddle::{
     BoxError, Event, ReadError, Runner, Semaphore, Server, StreamReader, StreamWriter, TcpListener, TcpStream,
-    all_tasks, create_task, gather, open_connection, sleep, start_server, timeout, with, yield_now,
+    all_tasks, create_task, gather, open_connection, open_unix_connection, sleep, start_server, start_unix_server,
+    timeout, with, yield_now,
 };
 
 async fn echo(mut reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
@@ -236,6 +237,7 @@ fn reads_that_are_dropped_lose_no_byte() {
             let (mut reader, _writer, mut far) = pair().await;
             let bytes = sent.clone();
             let mut pieces = Random(seed + 100);
+            assert!(up_to(1, reader.read_line()).await.is_none(), "one at least is dropped");
             let peer = create_task(async move {
                 let mut rest = &bytes[..];
                 while !rest.is_empty() {
@@ -247,25 +249,23 @@ fn reads_that_are_dropped_lose_no_byte() {
                     }
                 }
             });
-            let (mut got, mut dropped) = (Vec::new(), 0);
+            let mut got = Vec::new();
             while !reader.is_at_eof() {
-                let patience = Duration::from_micros(random.below(3) as u64 * 20);
-                let n = 1 + random.below(3000);
+                let (polls, n) = (1 + random.below(3), 1 + random.below(3000));
                 let read = match random.below(4) {
-                    0 => timeout(patience, reader.read(n)).await.map(|read| read.map_err(ReadError::from)),
-                    1 => timeout(patience, reader.read_exactly(n)).await,
-                    2 => timeout(patience, reader.read_until((&[n as u8][..], b"\x01\x20"))).await,
-                    _ => timeout(patience, reader.read_line()).await,
+                    0 => up_to(polls, reader.read(n)).await.map(|read| read.map_err(ReadError::from)),
+                    1 => up_to(polls, reader.read_exactly(n)).await,
+                    2 => up_to(polls, reader.read_until((&[n as u8][..], b"\x01\x20"))).await,
+                    _ => up_to(polls, reader.read_line()).await,
                 };
                 match read {
-                    Ok(Ok(bytes)) => got.extend_from_slice(&bytes),
-                    Ok(Err(ReadError::Incomplete { partial, .. })) => got.extend_from_slice(&partial),
-                    Ok(Err(other)) => panic!("{other}"),
-                    Err(_) => dropped += 1,
+                    Some(Ok(bytes)) => got.extend_from_slice(&bytes),
+                    Some(Err(ReadError::Incomplete { partial, .. })) => got.extend_from_slice(&partial),
+                    Some(Err(other)) => panic!("{other}"),
+                    None => yield_now().await,
                 }
             }
             assert!(got == sent, "seed {seed}: {} bytes of {}", got.len(), sent.len());
-            assert!(dropped > 0, "no read was dropped");
             peer.await.unwrap();
         });
     }
@@ -464,6 +464,35 @@ async fn with_echo(address: SocketAddr) {
     })
     .await;
     assert!(reader.read_to_end().await.unwrap().is_empty(), "closed");
+}
+
+/// The same over a Unix socket, whose file comes and goes with the server.
+#[test]
+fn a_server_at_a_path_replaces_what_was_left_there_and_leaves_nothing() {
+    let _watch = watch();
+    let directory = std::env::temp_dir().join(format!("raddle-streams-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("socket");
+    runner(2).run(async {
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap()); // left behind
+        let server = start_unix_server(&path, echo).await.unwrap();
+        assert!(server.is_serving() && format!("{server:?}").contains("socket"));
+        let (mut reader, mut writer) = open_unix_connection(&path).await.unwrap();
+        writer.write(b"over a path\n");
+        assert_eq!(reader.read_line().await.unwrap(), "over a path\n");
+        assert_eq!(writer.peer_addr().unwrap_err().kind(), io::ErrorKind::Unsupported);
+        server.close();
+        assert!(!path.exists());
+        let error = open_unix_connection(&path).await.unwrap_err();
+        assert!(error.to_string().contains("socket"), "{error}");
+        writer.close();
+        server.wait_closed().await;
+
+        std::fs::write(&path, "a file that is no socket").unwrap();
+        let error = start_unix_server(&path, echo).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    });
+    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 /// `with` closes a server when its body is cancelled, also one whose clients do not leave.

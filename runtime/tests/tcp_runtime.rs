@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use common::{Count, runner, scaled, watch};
 use raddle::{
-    TcpListener, TcpStream, create_local_task, create_task, gather, promise, sleep, timeout, to_thread, yield_now,
+    TcpListener, TcpSocket, TcpStream, create_local_task, create_task, gather, promise, sleep, timeout, to_thread,
+    yield_now,
 };
 
 async fn listen() -> (TcpListener, SocketAddr) {
@@ -317,6 +318,37 @@ fn streams_move_between_workers_and_tasks() {
             server = if n % 3 == 0 { create_local_task(read).await.unwrap() } else { create_task(read).await.unwrap() };
         }
     });
+}
+
+/// A listener whose queue is full drops what comes: connecting to it waits as it does for a host that is gone.
+async fn nowhere() -> (TcpListener, TcpStream) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let in_its_queue = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (listener, in_its_queue)
+}
+
+#[test]
+fn of_several_addresses_the_one_that_answers_is_found() {
+    // Attempts overlap, fail and win on whatever worker looks after them.
+    let _watch = watch();
+    for workers in [1, 2, 4] {
+        runner(workers).run(async {
+            let (nowhere, _in_its_queue) = nowhere().await;
+            let nobody = listen().await.1;
+            let (listener, there) = listen().await;
+            let addresses = [nowhere.local_addr().unwrap(), nobody, nowhere.local_addr().unwrap(), there];
+            let clients = (0..50).map(|_| {
+                create_task(async move {
+                    let connecting = TcpStream::connect(&addresses[..]).happy_eyeballs(Duration::from_millis(1));
+                    assert_eq!(connecting.await.unwrap().peer_addr().unwrap(), there);
+                })
+            });
+            gather(clients).await.into_iter().for_each(|end| end.unwrap());
+            drop(listener);
+        });
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub trait ToSocketAddrs {
 pub struct Resolve(State);
 
 enum State {
+    One(SocketAddr),
     Known(io::Result<Vec<SocketAddr>>),
     Name(String, u16),
     LookUp(String, Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>),
@@ -29,6 +30,19 @@ enum State {
 }
 
 impl Resolve {
+    /// An address that is known.
+    pub fn one(address: SocketAddr) -> Resolve {
+        Resolve(State::One(address))
+    }
+
+    /// The address, where there is exactly one and it is known. Spares those who need no list the list.
+    pub(super) fn as_one(&self) -> Option<SocketAddr> {
+        match self.0 {
+            State::One(address) => Some(address),
+            _ => None,
+        }
+    }
+
     /// Addresses that are known.
     pub fn known(addresses: Vec<SocketAddr>) -> Resolve {
         Resolve(State::Known(Ok(addresses)))
@@ -38,7 +52,7 @@ impl Resolve {
     pub fn host(host: &str, port: u16) -> Resolve {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         match bare.parse::<IpAddr>() {
-            Ok(ip) => Resolve::known(vec![SocketAddr::new(ip, port)]),
+            Ok(ip) => Resolve::one(SocketAddr::new(ip, port)),
             Err(_) => Resolve(State::Name(host.to_owned(), port)),
         }
     }
@@ -46,7 +60,7 @@ impl Resolve {
     /// `"host:port"`.
     pub fn host_and_port(text: &str) -> Resolve {
         if let Ok(address) = text.parse() {
-            return Resolve::known(vec![address]);
+            return Resolve::one(address);
         }
         match text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?))) {
             Some((host, port)) if !host.is_empty() => Resolve::host(host, port),
@@ -58,12 +72,40 @@ impl Resolve {
     }
 }
 
+/// Looks up the addresses of a host: `"host:port"`, `("host", port)` and whatever else names some.
+///
+/// At least one comes back, in the order of the system's preference. Lookups have threads of their own, a few for each
+/// runtime; the rest wait in order. The end of a run waits for none.
+///
+/// # Errors
+/// The system's, with the host in its text; `InvalidInput` for what is no address; `Other` if it has to wait on a thread
+/// without a raddle runtime.
+///
+/// # Cancel safety
+/// A lookup that is not under way yet is given up; another one goes on, and its result is dropped.
+///
+/// # Examples
+/// ```no_run
+/// # async fn look_up() -> std::io::Result<()> {
+/// # use raddle_io::net::lookup_host;
+/// for address in lookup_host("example.org:443").await? {
+///     println!("{address}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn lookup_host(host: impl ToSocketAddrs) -> Resolve {
+    host.to_socket_addrs()
+}
+
 impl Future for Resolve {
     type Output = io::Result<Vec<SocketAddr>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             match std::mem::replace(&mut self.0, State::Done) {
+                State::One(address) => return Poll::Ready(Ok(vec![address])),
                 State::Known(result) => return Poll::Ready(result),
                 State::Name(host, port) => {
                     let resolve = context::current_or_error()?.resolve;
@@ -91,6 +133,7 @@ impl Future for Resolve {
 impl fmt::Debug for Resolve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
+            State::One(address) => f.debug_tuple("Resolve").field(address).finish(),
             State::Known(result) => f.debug_tuple("Resolve").field(result).finish(),
             State::Name(host, _) | State::LookUp(host, _) => f.debug_tuple("Resolve").field(host).finish(),
             State::Done => f.write_str("Resolve(done)"),
@@ -99,25 +142,25 @@ impl fmt::Debug for Resolve {
 }
 
 macro_rules! known {
-    ($($of:ty => |$this:ident| $addresses:expr;)*) => {$(
+    ($($of:ty => |$this:ident| $resolve:expr;)*) => {$(
         impl ToSocketAddrs for $of {
             fn to_socket_addrs(&self) -> Resolve {
                 let $this = self;
-                Resolve::known($addresses)
+                $resolve
             }
         }
     )*};
 }
 
 known! {
-    SocketAddr => |this| vec![*this];
-    SocketAddrV4 => |this| vec![SocketAddr::V4(*this)];
-    SocketAddrV6 => |this| vec![SocketAddr::V6(*this)];
-    (IpAddr, u16) => |this| vec![SocketAddr::new(this.0, this.1)];
-    (Ipv4Addr, u16) => |this| vec![SocketAddr::from(*this)];
-    (Ipv6Addr, u16) => |this| vec![SocketAddr::from(*this)];
-    [SocketAddr] => |this| this.to_vec();
-    Vec<SocketAddr> => |this| this.clone();
+    SocketAddr => |this| Resolve::one(*this);
+    SocketAddrV4 => |this| Resolve::one(SocketAddr::V4(*this));
+    SocketAddrV6 => |this| Resolve::one(SocketAddr::V6(*this));
+    (IpAddr, u16) => |this| Resolve::one(SocketAddr::new(this.0, this.1));
+    (Ipv4Addr, u16) => |this| Resolve::one(SocketAddr::from(*this));
+    (Ipv6Addr, u16) => |this| Resolve::one(SocketAddr::from(*this));
+    [SocketAddr] => |this| Resolve::known(this.to_vec());
+    Vec<SocketAddr> => |this| Resolve::known(this.clone());
 }
 
 impl ToSocketAddrs for str {

@@ -1,95 +1,80 @@
-//! The two directions of a TCP connection, apart.
+//! The two directions of a stream, apart.
 
 use std::error::Error;
 use std::fmt;
-use std::io::IoSlice;
-use std::net::Shutdown;
+use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
 
+use super::byte_stream::{ByteStream, async_read, async_write};
+use super::bytes::{PeekBytes, WriteBytes};
 use super::tcp_stream::TcpStream;
-use super::tcp_stream_traits::{delegate_read, delegate_write};
 use super::transfer::{Peek, Read, ReadExact, Write, WriteAll, WriteVectored};
 use crate::shim::Arc;
 
-pub(super) fn borrowed(stream: &TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+/// A stream with two directions, of which one can be ended.
+pub trait Duplex: fmt::Debug {
+    /// What the system has there.
+    type Socket: PeekBytes + WriteBytes + AsFd;
+
+    /// Where its bytes go.
+    fn bytes(&self) -> &ByteStream<Self::Socket>;
+
+    /// Lets the peer read the end of the stream.
+    fn end_writing(&self) -> io::Result<()>;
+}
+
+pub(super) fn borrowed<T: Duplex>(stream: &T) -> (ReadHalf<'_, T>, WriteHalf<'_, T>) {
     (ReadHalf { stream }, WriteHalf { stream })
 }
 
-pub(super) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+pub(super) fn owned<T: Duplex>(stream: T) -> (OwnedReadHalf<T>, OwnedWriteHalf<T>) {
     let stream = Arc::new(stream);
     (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, shuts_down: true })
 }
 
 /// The reading side of a stream that is lent out: see [`TcpStream::split`].
 #[derive(Debug)]
-pub struct ReadHalf<'s> {
-    stream: &'s TcpStream,
+pub struct ReadHalf<'s, T: Duplex = TcpStream> {
+    stream: &'s T,
 }
 
 /// The writing side of a stream that is lent out: see [`TcpStream::split`].
 #[derive(Debug)]
-pub struct WriteHalf<'s> {
-    stream: &'s TcpStream,
+pub struct WriteHalf<'s, T: Duplex = TcpStream> {
+    stream: &'s T,
 }
 
 /// The reading side of a stream: see [`TcpStream::into_split`].
 #[derive(Debug)]
-pub struct OwnedReadHalf {
-    stream: Arc<TcpStream>,
+pub struct OwnedReadHalf<T: Duplex = TcpStream> {
+    stream: Arc<T>,
 }
 
 /// The writing side of a stream: see [`TcpStream::into_split`]. Dropping it shuts that side down.
 #[derive(Debug)]
-pub struct OwnedWriteHalf {
-    stream: Arc<TcpStream>,
+pub struct OwnedWriteHalf<T: Duplex = TcpStream> {
+    stream: Arc<T>,
     /// False only when the halves are put together again.
     shuts_down: bool,
 }
 
-impl ReadHalf<'_> {
-    /// The stream, for its options and addresses.
-    #[must_use]
-    pub fn stream(&self) -> &TcpStream {
-        self.stream
-    }
-}
-
-impl WriteHalf<'_> {
-    /// The stream, for its options and addresses.
-    #[must_use]
-    pub fn stream(&self) -> &TcpStream {
-        self.stream
-    }
-}
-
-impl OwnedReadHalf {
-    /// The stream, for its options and addresses.
-    #[must_use]
-    pub fn stream(&self) -> &TcpStream {
-        &self.stream
-    }
-
+impl<T: Duplex> OwnedReadHalf<T> {
     /// Puts two halves of one stream together again.
     ///
     /// # Errors
     /// They are halves of different streams; both come back.
-    pub fn reunite(self, other: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {
+    pub fn reunite(self, other: OwnedWriteHalf<T>) -> Result<T, ReuniteError<T>> {
         other.reunite(self)
     }
 }
 
-impl OwnedWriteHalf {
-    /// The stream, for its options and addresses.
-    #[must_use]
-    pub fn stream(&self) -> &TcpStream {
-        &self.stream
-    }
-
+impl<T: Duplex> OwnedWriteHalf<T> {
     /// Puts two halves of one stream together again.
     ///
     /// # Errors
     /// They are halves of different streams; both come back.
     #[expect(clippy::missing_panics_doc, reason = "there are exactly two halves, and one of them is gone here")]
-    pub fn reunite(mut self, other: OwnedReadHalf) -> Result<TcpStream, ReuniteError> {
+    pub fn reunite(mut self, other: OwnedReadHalf<T>) -> Result<T, ReuniteError<T>> {
         if !std::ptr::eq(self.stream(), other.stream()) {
             return Err(ReuniteError(other, self));
         }
@@ -99,25 +84,41 @@ impl OwnedWriteHalf {
     }
 }
 
-impl Drop for OwnedWriteHalf {
+impl<T: Duplex> Drop for OwnedWriteHalf<T> {
     fn drop(&mut self) {
         if self.shuts_down {
             // An error means that the connection is gone already.
-            let _ = self.stream.shutdown(Shutdown::Write);
+            let _ = self.stream.end_writing();
         }
     }
 }
 
+macro_rules! halves {
+    ($([$($generics:tt)*] $type:ty),*) => {$(
+        impl<$($generics)*> $type {
+            /// The stream, for its options and addresses.
+            #[must_use]
+            pub fn stream(&self) -> &T {
+                &self.stream
+            }
+
+            pub(super) fn bytes(&self) -> &ByteStream<T::Socket> {
+                self.stream.bytes()
+            }
+        }
+    )*};
+}
+
 macro_rules! reading {
-    ($($type:ty),*) => {$(
-        impl $type {
+    ($([$($generics:tt)*] $type:ty),*) => {$(
+        impl<$($generics)*> $type {
             /// See [`TcpStream::read`].
             ///
             /// # Errors
             /// As there.
             #[track_caller]
-            pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> Read<'a> {
-                self.stream().read(buffer)
+            pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> Read<'a, T::Socket> {
+                Read::new(self.bytes(), buffer)
             }
 
             /// See [`TcpStream::peek`].
@@ -125,8 +126,8 @@ macro_rules! reading {
             /// # Errors
             /// As there.
             #[track_caller]
-            pub fn peek<'a>(&'a self, buffer: &'a mut [u8]) -> Peek<'a> {
-                self.stream().peek(buffer)
+            pub fn peek<'a>(&'a self, buffer: &'a mut [u8]) -> Peek<'a, T::Socket> {
+                Peek::new(self.bytes(), buffer)
             }
 
             /// See [`TcpStream::read_exact`].
@@ -134,23 +135,23 @@ macro_rules! reading {
             /// # Errors
             /// As there.
             #[track_caller]
-            pub fn read_exact<'a>(&'a mut self, buffer: &'a mut [u8]) -> ReadExact<'a> {
-                ReadExact::new(self.stream(), buffer)
+            pub fn read_exact<'a>(&'a mut self, buffer: &'a mut [u8]) -> ReadExact<'a, T::Socket> {
+                ReadExact::new(self.bytes(), buffer)
             }
         }
     )*};
 }
 
 macro_rules! writing {
-    ($($type:ty),*) => {$(
-        impl $type {
+    ($([$($generics:tt)*] $type:ty),*) => {$(
+        impl<$($generics)*> $type {
             /// See [`TcpStream::write`].
             ///
             /// # Errors
             /// As there.
             #[track_caller]
-            pub fn write<'a>(&'a self, buffer: &'a [u8]) -> Write<'a> {
-                self.stream().write(buffer)
+            pub fn write<'a>(&'a self, buffer: &'a [u8]) -> Write<'a, T::Socket> {
+                Write::new(self.bytes(), buffer)
             }
 
             /// See [`TcpStream::write_vectored`].
@@ -158,8 +159,8 @@ macro_rules! writing {
             /// # Errors
             /// As there.
             #[track_caller]
-            pub fn write_vectored<'a>(&'a self, buffers: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
-                self.stream().write_vectored(buffers)
+            pub fn write_vectored<'a>(&'a self, buffers: &'a [IoSlice<'a>]) -> WriteVectored<'a, T::Socket> {
+                WriteVectored::new(self.bytes(), buffers)
             }
 
             /// See [`TcpStream::write_all`].
@@ -167,26 +168,32 @@ macro_rules! writing {
             /// # Errors
             /// As there.
             #[track_caller]
-            pub fn write_all<'a>(&'a mut self, buffer: &'a [u8]) -> WriteAll<'a> {
-                WriteAll::new(self.stream(), buffer)
+            pub fn write_all<'a>(&'a mut self, buffer: &'a [u8]) -> WriteAll<'a, T::Socket> {
+                WriteAll::new(self.bytes(), buffer)
+            }
+
+            pub(super) fn end_writing(&self) -> io::Result<()> {
+                self.stream.end_writing()
             }
         }
     )*};
 }
 
-reading!(ReadHalf<'_>, OwnedReadHalf);
-writing!(WriteHalf<'_>, OwnedWriteHalf);
-delegate_read!(ReadHalf<'_>, OwnedReadHalf);
-delegate_write!(WriteHalf<'_>, OwnedWriteHalf);
+halves!(['s, T: Duplex] ReadHalf<'s, T>, [T: Duplex] OwnedReadHalf<T>);
+halves!(['s, T: Duplex] WriteHalf<'s, T>, [T: Duplex] OwnedWriteHalf<T>);
+reading!(['s, T: Duplex] ReadHalf<'s, T>, [T: Duplex] OwnedReadHalf<T>);
+writing!(['s, T: Duplex] WriteHalf<'s, T>, [T: Duplex] OwnedWriteHalf<T>);
+async_read!(['s, T: Duplex] ReadHalf<'s, T>, [T: Duplex] OwnedReadHalf<T>);
+async_write!(['s, T: Duplex] WriteHalf<'s, T>, [T: Duplex] OwnedWriteHalf<T>);
 
 /// Two halves that are not of one stream.
 #[derive(Debug)]
-pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
+pub struct ReuniteError<T: Duplex = TcpStream>(pub OwnedReadHalf<T>, pub OwnedWriteHalf<T>);
 
-impl fmt::Display for ReuniteError {
+impl<T: Duplex> fmt::Display for ReuniteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("these halves are not of one stream")
     }
 }
 
-impl Error for ReuniteError {}
+impl<T: Duplex> Error for ReuniteError<T> {}

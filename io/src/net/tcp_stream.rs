@@ -1,18 +1,18 @@
 //! A TCP connection.
 
-use std::io::{self, IoSlice, IoSliceMut, Read as _};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rustix::net::{SendAncillaryBuffer, SendFlags};
 use socket2::SockRef;
 
 use super::addr::ToSocketAddrs;
+use super::byte_stream::ByteStream;
 use super::connect::Connect;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::transfer::{Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
-use crate::evented::{Evented, Progress};
+use crate::evented::Progress;
 use crate::readiness::Direction;
 
 /// A TCP connection.
@@ -22,17 +22,22 @@ use crate::readiness::Direction;
 ///
 /// A stream belongs to no runtime. The first operation that has to wait registers it with the worker it is polled on.
 pub struct TcpStream {
-    pub(super) evented: Evented<std::net::TcpStream>,
+    pub(super) bytes: ByteStream<std::net::TcpStream>,
 }
 
 impl TcpStream {
-    /// Connects to the first address that answers; all that are given are tried in order.
+    /// Connects to the first address that answers.
+    ///
+    /// Where there are several, the families take turns, and the next one is tried when an attempt has failed or has had
+    /// 250 ms ("happy eyeballs", RFC 8305). The first to succeed wins; the others are closed. Options are set on what this
+    /// returns: [`Connect::happy_eyeballs`], [`Connect::local_addr`]. For those of the socket see
+    /// [`TcpSocket`](super::TcpSocket).
     ///
     /// # Errors
-    /// That of the last attempt, with the address in its text; `InvalidInput` for what is no address.
+    /// That of the attempt that failed last, with all addresses in its text; `InvalidInput` for what is no address.
     ///
     /// # Cancel safety
-    /// Dropping the future closes the attempt under way.
+    /// Dropping the future closes the attempts under way.
     #[track_caller]
     pub fn connect(address: impl ToSocketAddrs) -> Connect {
         Connect::new(address.to_socket_addrs())
@@ -40,11 +45,11 @@ impl TcpStream {
 
     /// Takes a socket that is non-blocking already.
     pub(super) fn from_nonblocking(socket: std::net::TcpStream) -> TcpStream {
-        TcpStream { evented: Evented::new(socket) }
+        TcpStream { bytes: ByteStream::new(socket) }
     }
 
     pub(super) fn socket(&self) -> &std::net::TcpStream {
-        self.evented.get()
+        self.bytes.socket()
     }
 
     /// Reads some bytes: at least one, unless the peer has closed its side (0) or the buffer is empty (0).
@@ -56,7 +61,7 @@ impl TcpStream {
     /// A future that is dropped has read nothing.
     #[track_caller]
     pub fn read<'a>(&'a self, buffer: &'a mut [u8]) -> Read<'a> {
-        Read::new(self, buffer)
+        Read::new(&self.bytes, buffer)
     }
 
     /// As [`TcpStream::read`], into several buffers one after the other.
@@ -68,7 +73,7 @@ impl TcpStream {
     /// A future that is dropped has read nothing.
     #[track_caller]
     pub fn read_vectored<'a>(&'a self, buffers: &'a mut [IoSliceMut<'a>]) -> ReadVectored<'a> {
-        ReadVectored::new(self, buffers)
+        ReadVectored::new(&self.bytes, buffers)
     }
 
     /// As [`TcpStream::read`], but leaves the bytes where they are.
@@ -80,7 +85,7 @@ impl TcpStream {
     /// Nothing is read in any case.
     #[track_caller]
     pub fn peek<'a>(&'a self, buffer: &'a mut [u8]) -> Peek<'a> {
-        Peek::new(self, buffer)
+        Peek::new(&self.bytes, buffer)
     }
 
     /// Fills the whole buffer.
@@ -92,7 +97,7 @@ impl TcpStream {
     /// None: bytes that were read before the future is dropped are in the buffer, and nobody says how many.
     #[track_caller]
     pub fn read_exact<'a>(&'a mut self, buffer: &'a mut [u8]) -> ReadExact<'a> {
-        ReadExact::new(self, buffer)
+        ReadExact::new(&self.bytes, buffer)
     }
 
     /// Writes some bytes and says how many.
@@ -105,7 +110,7 @@ impl TcpStream {
     /// A future that is dropped has written nothing.
     #[track_caller]
     pub fn write<'a>(&'a self, buffer: &'a [u8]) -> Write<'a> {
-        Write::new(self, buffer)
+        Write::new(&self.bytes, buffer)
     }
 
     /// As [`TcpStream::write`], from several buffers one after the other.
@@ -117,7 +122,7 @@ impl TcpStream {
     /// A future that is dropped has written nothing.
     #[track_caller]
     pub fn write_vectored<'a>(&'a self, buffers: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
-        WriteVectored::new(self, buffers)
+        WriteVectored::new(&self.bytes, buffers)
     }
 
     /// Writes the whole buffer.
@@ -129,7 +134,7 @@ impl TcpStream {
     /// None: some bytes may have been written before the future is dropped, and nobody says how many.
     #[track_caller]
     pub fn write_all<'a>(&'a mut self, buffer: &'a [u8]) -> WriteAll<'a> {
-        WriteAll::new(self, buffer)
+        WriteAll::new(&self.bytes, buffer)
     }
 
     /// Reads what is there without waiting.
@@ -137,7 +142,7 @@ impl TcpStream {
     /// # Errors
     /// `WouldBlock` if there is nothing; else as [`TcpStream::read`].
     pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.evented.try_once(Direction::Read, |socket| receive(socket, buffer))
+        self.bytes.try_read(buffer)
     }
 
     /// Writes what there is room for without waiting.
@@ -145,7 +150,7 @@ impl TcpStream {
     /// # Errors
     /// `WouldBlock` if there is no room; else as [`TcpStream::write`].
     pub fn try_write(&self, buffer: &[u8]) -> io::Result<usize> {
-        self.evented.try_once(Direction::Write, |socket| send(socket, buffer))
+        self.bytes.try_write(buffer)
     }
 
     /// Closes one side or both. After `Shutdown::Write` the peer reads the end of the stream; reading goes on.
@@ -237,12 +242,12 @@ impl TcpStream {
     /// # Errors
     /// None at present.
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
-        Ok(self.evented.into_inner())
+        Ok(self.bytes.into_inner())
     }
 
     /// Ready when a connect under way has come to its end.
     pub(super) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.evented.poll_operation(cx, Direction::Write, 1, |socket| {
+        self.bytes.evented.poll_operation(cx, Direction::Write, 1, |socket| {
             if let Some(error) = socket.take_error()? {
                 return Err(error);
             }
@@ -254,36 +259,3 @@ impl TcpStream {
         })
     }
 }
-
-pub(super) fn receive(mut socket: &std::net::TcpStream, buffer: &mut [u8]) -> io::Result<Progress<usize>> {
-    Ok(Progress::transfer(socket.read(buffer)?, buffer.len()))
-}
-
-pub(super) fn receive_vectored(
-    mut socket: &std::net::TcpStream,
-    buffers: &mut [IoSliceMut<'_>],
-) -> io::Result<Progress<usize>> {
-    let wanted = buffers.iter().map(|buffer| buffer.len()).sum();
-    Ok(Progress::transfer(socket.read_vectored(buffers)?, wanted))
-}
-
-pub(super) fn peek(socket: &std::net::TcpStream, buffer: &mut [u8]) -> io::Result<Progress<usize>> {
-    // Whatever was seen is still there, so nothing was drained.
-    socket.peek(buffer).map(Progress::some)
-}
-
-pub(super) fn send(socket: &std::net::TcpStream, buffer: &[u8]) -> io::Result<Progress<usize>> {
-    Ok(Progress::transfer(rustix::net::send(socket, buffer, SendFlags::NOSIGNAL)?, buffer.len()))
-}
-
-pub(super) fn send_vectored(socket: &std::net::TcpStream, buffers: &[IoSlice<'_>]) -> io::Result<Progress<usize>> {
-    // sendmsg and not writev, which knows no NOSIGNAL. More than the kernel takes at once would be an error.
-    let buffers = &buffers[..buffers.len().min(MOST_SLICES)];
-    let wanted = buffers.iter().map(|buffer| buffer.len()).sum();
-    let mut nothing_else = SendAncillaryBuffer::default();
-    let sent = rustix::net::sendmsg(socket, buffers, &mut nothing_else, SendFlags::NOSIGNAL)?;
-    Ok(Progress::transfer(sent, wanted))
-}
-
-/// `UIO_MAXIOV` of the kernel.
-const MOST_SLICES: usize = 1024;

@@ -1,6 +1,7 @@
 //! The futures that move bytes: one operation on one stream each.
 //!
-//! Each makes its syscall inside the poll that returns what it brought, so a future that is dropped while it waits has
+//! They are the same for every kind of stream; the type parameter says what the system has there, and is TCP's if it is
+//! left out. Each makes its syscall inside the poll that returns what it brought, so a future that is dropped while it waits has
 //! moved nothing.
 
 use std::fmt;
@@ -9,28 +10,27 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::tcp_stream::{self, TcpStream};
+use super::byte_stream::ByteStream;
+use super::bytes::{self, PeekBytes, ReadBytes, WriteBytes};
 use crate::evented::Operation;
 use crate::readiness::Direction;
 
-type StreamOperation<'a> = Operation<'a, std::net::TcpStream>;
-
 macro_rules! transfers {
-    ($($(#[$meta:meta])* $name:ident, $buffer:ident: $type:ty, $direction:ident, $attempt:path;)*) => {$(
+    ($($(#[$meta:meta])* $name:ident, $bound:ident, $buffer:ident: $type:ty, $direction:ident, $attempt:path;)*) => {$(
         $(#[$meta])*
         #[must_use = "futures do nothing unless awaited"]
-        pub struct $name<'a> {
-            operation: StreamOperation<'a>,
+        pub struct $name<'a, S: $bound = std::net::TcpStream> {
+            operation: Operation<'a, S>,
             $buffer: $type,
         }
 
-        impl<'a> $name<'a> {
-            pub(super) fn new(stream: &'a TcpStream, $buffer: $type) -> $name<'a> {
+        impl<'a, S: $bound> $name<'a, S> {
+            pub(super) fn new(stream: &'a ByteStream<S>, $buffer: $type) -> $name<'a, S> {
                 $name { operation: stream.evented.operation(Direction::$direction, 1), $buffer }
             }
         }
 
-        impl Future for $name<'_> {
+        impl<S: $bound> Future for $name<'_, S> {
             type Output = io::Result<usize>;
 
             fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -43,7 +43,7 @@ macro_rules! transfers {
             }
         }
 
-        impl fmt::Debug for $name<'_> {
+        impl<S: $bound + fmt::Debug> fmt::Debug for $name<'_, S> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($name)).field("operation", &self.operation).finish_non_exhaustive()
             }
@@ -52,41 +52,41 @@ macro_rules! transfers {
 }
 
 transfers! {
-    /// The future of [`TcpStream::read`] and its like.
-    Read, buffer: &'a mut [u8], Read, tcp_stream::receive;
-    /// The future of [`TcpStream::read_vectored`].
-    ReadVectored, buffers: &'a mut [IoSliceMut<'a>], Read, tcp_stream::receive_vectored;
-    /// The future of [`TcpStream::peek`].
-    Peek, buffer: &'a mut [u8], Read, tcp_stream::peek;
-    /// The future of [`TcpStream::write`] and its like.
-    Write, buffer: &'a [u8], Write, tcp_stream::send;
-    /// The future of [`TcpStream::write_vectored`] and its like.
-    WriteVectored, buffers: &'a [IoSlice<'a>], Write, tcp_stream::send_vectored;
+    /// The future of [`TcpStream::read`](super::TcpStream::read) and its like.
+    Read, ReadBytes, buffer: &'a mut [u8], Read, bytes::read;
+    /// The future of [`TcpStream::read_vectored`](super::TcpStream::read_vectored).
+    ReadVectored, ReadBytes, buffers: &'a mut [IoSliceMut<'a>], Read, bytes::read_vectored;
+    /// The future of [`TcpStream::peek`](super::TcpStream::peek).
+    Peek, PeekBytes, buffer: &'a mut [u8], Read, bytes::peek;
+    /// The future of [`TcpStream::write`](super::TcpStream::write) and its like.
+    Write, WriteBytes, buffer: &'a [u8], Write, bytes::write;
+    /// The future of [`TcpStream::write_vectored`](super::TcpStream::write_vectored) and its like.
+    WriteVectored, WriteBytes, buffers: &'a [IoSlice<'a>], Write, bytes::write_vectored;
 }
 
-/// The future of [`TcpStream::read_exact`] and its like.
+/// The future of [`TcpStream::read_exact`](super::TcpStream::read_exact) and its like.
 #[must_use = "futures do nothing unless awaited"]
 #[derive(Debug)]
-pub struct ReadExact<'a> {
-    operation: StreamOperation<'a>,
+pub struct ReadExact<'a, S: ReadBytes = std::net::TcpStream> {
+    operation: Operation<'a, S>,
     buffer: &'a mut [u8],
     filled: usize,
 }
 
-impl<'a> ReadExact<'a> {
-    pub(super) fn new(stream: &'a TcpStream, buffer: &'a mut [u8]) -> ReadExact<'a> {
+impl<'a, S: ReadBytes> ReadExact<'a, S> {
+    pub(super) fn new(stream: &'a ByteStream<S>, buffer: &'a mut [u8]) -> ReadExact<'a, S> {
         ReadExact { operation: stream.evented.operation(Direction::Read, 1), buffer, filled: 0 }
     }
 }
 
-impl Future for ReadExact<'_> {
+impl<S: ReadBytes> Future for ReadExact<'_, S> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         while this.filled < this.buffer.len() {
             let rest = &mut this.buffer[this.filled..];
-            match ready!(this.operation.poll(cx, |socket| tcp_stream::receive(socket, rest)))? {
+            match ready!(this.operation.poll(cx, |socket| bytes::read(socket, rest)))? {
                 0 => return Poll::Ready(Err(ended_early(this.filled, this.buffer.len()))),
                 count => this.filled += count,
             }
@@ -100,27 +100,27 @@ fn ended_early(got: usize, wanted: usize) -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, format!("the stream ended after {got} of {wanted} bytes"))
 }
 
-/// The future of [`TcpStream::write_all`] and its like.
+/// The future of [`TcpStream::write_all`](super::TcpStream::write_all) and its like.
 #[must_use = "futures do nothing unless awaited"]
 #[derive(Debug)]
-pub struct WriteAll<'a> {
-    operation: StreamOperation<'a>,
+pub struct WriteAll<'a, S: WriteBytes = std::net::TcpStream> {
+    operation: Operation<'a, S>,
     rest: &'a [u8],
 }
 
-impl<'a> WriteAll<'a> {
-    pub(super) fn new(stream: &'a TcpStream, buffer: &'a [u8]) -> WriteAll<'a> {
+impl<'a, S: WriteBytes> WriteAll<'a, S> {
+    pub(super) fn new(stream: &'a ByteStream<S>, buffer: &'a [u8]) -> WriteAll<'a, S> {
         WriteAll { operation: stream.evented.operation(Direction::Write, 1), rest: buffer }
     }
 }
 
-impl Future for WriteAll<'_> {
+impl<S: WriteBytes> Future for WriteAll<'_, S> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         while !this.rest.is_empty() {
-            match ready!(this.operation.poll(cx, |socket| tcp_stream::send(socket, this.rest)))? {
+            match ready!(this.operation.poll(cx, |socket| bytes::write(socket, this.rest)))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => this.rest = &this.rest[count..],
             }

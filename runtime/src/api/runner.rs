@@ -496,3 +496,7 @@ impl Error for RunError {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "lookup_tests.rs"]
+mod lookup_tests;

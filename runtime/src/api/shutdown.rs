@@ -37,12 +37,13 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     cancel_all(shared, worker, patience);
     // 5. What is stuck in a poll is reported and left behind.
     report_stuck_tasks(shared);
-    // 6. Blocking threads.
+    // 6. Blocking threads; and nobody is left to hear what a name lookup finds.
     let a_moment = Instant::now() + A_MOMENT;
     if !shared.blocking.close(|| patience().max(a_moment)) {
         let text = "a blocking call outlasted the runtime's grace period; its thread is left behind";
         shared.report(&ExceptionContext::new(text));
     }
+    shared.lookups.abandon();
     // 7. Workers leave.
     shared.threads.close();
     shared.close_queues();

@@ -2,7 +2,8 @@
 //!
 //! Started when a job finds no idle thread, up to the limit; a thread that finds no job for [`KEEP_ALIVE`] leaves.
 //! The queue is bounded by nothing. At the end of a run, jobs that were accepted are still run, and the threads are
-//! waited for, within the runtime's grace.
+//! waited for, within the runtime's grace ([`Pool::close`]); or, where nobody has an interest in the end of the job any
+//! more, nothing is begun and nobody is waited for ([`Pool::abandon`]).
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,7 +12,6 @@ use std::time::{Duration, Instant};
 use parking_lot::Condvar;
 use raddle_io::reactor::Reactor;
 
-use super::context;
 use super::report::catch;
 use crate::shim::atomic::{AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
@@ -21,7 +21,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// The pool of one runtime.
+/// Threads of one runtime.
 pub(crate) struct Pool {
     state: Mutex<State>,
     work: Condvar,
@@ -43,33 +43,32 @@ struct State {
     idle: usize,
     numbered: usize,
     closing: bool,
-}
-
-/// Runs a job on the pool of the runtime that this thread belongs to.
-pub(crate) fn start(job: Job) -> io::Result<()> {
-    match context::current() {
-        Some(worker) => worker.shared.blocking.start(job),
-        None => Err(io::Error::other("no raddle runtime on this thread: call this inside `raddle::run`")),
-    }
+    abandoned: bool,
 }
 
 impl Pool {
-    pub(crate) fn new(limit: usize, name: &str) -> Arc<Pool> {
+    /// At most `limit` threads, called `name` and a number.
+    pub(crate) fn new(limit: usize, name: String) -> Arc<Pool> {
         Arc::new(Pool {
             state: Mutex::default(),
             work: Condvar::new(),
             left: Condvar::new(),
             limit,
-            name: name.to_owned(),
+            name,
             busy: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             waiting_clock: Mutex::default(),
         })
     }
 
-    /// Accepts a job. Err: no thread could be started and none is there.
+    /// Accepts a job. Err: no thread could be started and none is there, or the pool is abandoned.
     pub(crate) fn start(self: &Arc<Pool>, job: Job) -> io::Result<()> {
         let mut state = self.state.lock();
+        if state.abandoned {
+            drop(state);
+            drop(job);
+            return Err(io::Error::other("the runtime has ended"));
+        }
         state.jobs.push_back(job);
         self.busy.fetch_add(1, Ordering::AcqRel);
         if state.idle >= state.jobs.len() {
@@ -95,7 +94,7 @@ impl Pool {
 
     fn start_thread(self: &Arc<Pool>, state: &mut State) -> io::Result<()> {
         let pool = self.clone();
-        let name = format!("{}-blocking-{}", self.name, state.numbered);
+        let name = format!("{}-{}", self.name, state.numbered);
         std::thread::Builder::new().name(name).spawn(move || pool.work())?;
         state.numbered += 1;
         state.threads += 1;
@@ -170,6 +169,22 @@ impl Pool {
             self.left.wait_until(&mut state, deadline);
         }
         true
+    }
+
+    /// Lets the threads leave when they have done what they are at, and waits for none. What has not begun never will.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.closing = true;
+        state.abandoned = true;
+        let never = std::mem::take(&mut state.jobs);
+        self.work.notify_all();
+        drop(state);
+        self.busy.fetch_sub(never.len(), Ordering::AcqRel);
+        // A thread that hangs keeps the pool, but need not keep a reactor.
+        drop(self.waiting_clock.lock().take());
+        for job in never {
+            let _ = catch(|| drop(job)).map_err(|panic| std::mem::forget(panic.into_payload()));
+        }
     }
 
     /// Lets whoever closes the pool look at its deadline again.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use raddle_io::Clock;
 
+use super::lookups::{self, LookUp};
 use super::report::ExceptionHandler;
 use super::shared::Shared;
 use crate::shim::atomic::{AtomicUsize, Ordering};
@@ -19,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) name: String,
     pub(crate) grace: Option<Duration>,
     pub(crate) blocking_threads: usize,
+    /// How names are looked up; tests have ways of their own.
+    pub(crate) look_up: LookUp,
     pub(crate) clock: Clock,
     pub(crate) on_exception: Option<Arc<ExceptionHandler>>,
     /// Ctrl-C cancels main.
@@ -50,6 +53,7 @@ impl Default for Config {
             grace: None,
             // asyncio's default for its executor.
             blocking_threads: (cores + 4).min(32),
+            look_up: lookups::ask_the_system,
             clock: Clock::real(),
             on_exception: None,
             ctrl_c: false,

@@ -8,6 +8,7 @@ mod ending;
 mod idle;
 #[allow(unsafe_code)]
 mod injector;
+pub(crate) mod lookups;
 mod next_slot;
 pub(crate) mod phase;
 mod probe;

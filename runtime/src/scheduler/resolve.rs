@@ -3,24 +3,23 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::Waker;
 
-use super::blocking;
 use super::context;
 use super::report::{ExceptionContext, report};
-use crate::sync::promise;
 
-/// Looks a name up on the blocking pool.
+/// Looks a name up on the threads of the runtime that this thread works for, as a worker or otherwise.
 pub(super) fn resolve(host: String, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
-    let (found, pending) = promise();
-    let started = blocking::start(Box::new(move || {
-        let _ = found.set((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
-    }));
+    let runtime = context::current().map(|worker| worker.shared.clone()).or_else(context::home);
+    let started = match runtime {
+        Some(runtime) => runtime.lookups.start(host, port),
+        None => Err(io::Error::other("no raddle runtime on this thread: call this inside `raddle::run`")),
+    };
     Box::pin(async move {
-        started?;
-        pending.await.unwrap_or_else(|_| Err(io::Error::other("the name lookup was given up: the runtime ended")))
+        let given_up = |_| Err(io::Error::other("the name lookup was given up: the runtime ended"));
+        started?.await.unwrap_or_else(given_up)
     })
 }
 

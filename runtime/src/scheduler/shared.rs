@@ -14,6 +14,7 @@ use super::config::Config;
 use super::ending::Ending;
 use super::idle::{Claimed, Idle};
 use super::injector::Injector;
+use super::lookups::Lookups;
 use super::phase::{Phase, PhaseCell};
 use super::remote::{Counter, Remote};
 use super::report::{ExceptionContext, report};
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) outside: Outside,
     pub(crate) threads: Threads,
     pub(crate) blocking: Arc<Pool>,
+    pub(crate) lookups: Lookups,
     me: Weak<Shared>,
 }
 
@@ -80,7 +82,8 @@ impl Shared {
         }
         let first = seeds.remove(0);
         let outside = ArenaShared::new(usize::MAX);
-        let blocking = Pool::new(config.blocking_threads, &config.name);
+        let blocking = Pool::new(config.blocking_threads, format!("{}-blocking", config.name));
+        let lookups = Lookups::new(&config);
         let shared = Arc::new_cyclic(|me| Shared {
             idle: CachePadded::new(Idle::new(config.workers)),
             injector: CachePadded::default(),
@@ -101,6 +104,7 @@ impl Shared {
             },
             threads: Threads::new(seeds),
             blocking,
+            lookups,
             me: me.clone(),
             config,
         });
@@ -208,6 +212,7 @@ impl Shared {
     pub(crate) fn set_reactor(&self, worker: usize, reactor: Arc<Reactor>) {
         if self.clock().is_virtual() {
             self.blocking.set_waiting_clock(reactor.clone());
+            self.lookups.set_waiting_clock(reactor.clone());
         }
         self.remotes[worker].set_reactor(reactor);
     }

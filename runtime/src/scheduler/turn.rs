@@ -343,7 +343,8 @@ impl Worker {
         if self.reactor.has_sources() && self.reactor.turn() > 0 {
             return true;
         }
-        if self.shared.blocking.is_busy() || self.shared.injector.len() > 0 {
+        let is_busy = self.shared.blocking.is_busy() || self.shared.lookups.is_busy();
+        if is_busy || self.shared.injector.len() > 0 {
             return self.shared.injector.len() > 0;
         }
         let Some(deadline) = self.reactor.next_deadline() else { return false };

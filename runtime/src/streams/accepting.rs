@@ -64,7 +64,7 @@ pub(super) async fn accept<H, Fut>(
             Ok(accepted) => accepted,
             Err(_) if !server.is_serving() => return,
             Err(error) => {
-                let text = format!("a server cannot accept on {}", listener.address());
+                let text = format!("a server cannot accept on {}", listener.name());
                 tell(ExceptionContext::new(text).with_error(error.to_string()).at(at));
                 sleep(PAUSE).await;
                 continue;

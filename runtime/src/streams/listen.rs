@@ -1,11 +1,13 @@
 //! The sockets of a server.
 
+use std::fs;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
-use raddle_io::net::TcpListener;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use raddle_io::net::{TcpListener, TcpSocket, UnixListener};
+use socket2::SockRef;
 
 use super::transport::Transport;
 
@@ -13,6 +15,15 @@ use super::transport::Transport;
 #[derive(Debug)]
 pub(super) enum Listener {
     Tcp(TcpListener, SocketAddr),
+    Unix(UnixListener, UnixFile),
+}
+
+/// The file of a Unix socket.
+#[derive(Debug)]
+pub(super) struct UnixFile {
+    path: PathBuf,
+    /// Which one it is: somebody else's may be there by now.
+    inode: Option<u64>,
 }
 
 /// How a server listens.
@@ -40,9 +51,30 @@ impl Listener {
         }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    /// Listens at a path. The file of a socket that is there already is replaced.
+    pub(super) fn bind_path(path: &Path) -> io::Result<Listener> {
+        let is_socket = fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
+        if is_socket {
+            fs::remove_file(path)?;
+        }
+        let listener = UnixListener::bind(path)?;
+        let inode = fs::symlink_metadata(path).ok().map(|there| there.ino());
+        Ok(Listener::Unix(listener, UnixFile { path: path.to_owned(), inode }))
+    }
+
+    /// The address, if it is one of the internet.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
-            Listener::Tcp(_, address) => *address,
+            Listener::Tcp(_, address) => Some(*address),
+            Listener::Unix(..) => None,
+        }
+    }
+
+    /// What it is called in reports.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Listener::Tcp(_, address) => address.to_string(),
+            Listener::Unix(_, file) => file.path.display().to_string(),
         }
     }
 
@@ -53,6 +85,10 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 Ok((Transport::Tcp(stream), peer.to_string()))
             }
+            Listener::Unix(listener, file) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Transport::Unix(stream), format!("a client at {}", file.path.display())))
+            }
         }
     }
 
@@ -61,7 +97,21 @@ impl Listener {
         // Nothing to fail that would matter: it does not listen, then.
         let _ = match self {
             Listener::Tcp(listener, _) => SockRef::from(listener).shutdown(Shutdown::Both),
+            Listener::Unix(listener, file) => {
+                file.remove();
+                SockRef::from(listener).shutdown(Shutdown::Both)
+            }
         };
+    }
+}
+
+impl UnixFile {
+    fn remove(&self) {
+        let there = fs::symlink_metadata(&self.path).ok().map(|there| there.ino());
+        if there.is_some() && there == self.inode {
+            // Somebody else may have done so meanwhile.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -69,16 +119,15 @@ impl Listener {
 fn bind_one(mut address: SocketAddr, options: Options) -> io::Result<Vec<Listener>> {
     let mut listeners = Vec::new();
     for _ in 0..options.sockets.max(1) {
-        let listener = listen(address, options)
-            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
-        address = listener.address();
-        listeners.push(listener);
+        let listener = listen(address, options)?;
+        address = listener.local_addr()?;
+        listeners.push(Listener::Tcp(listener, address));
     }
     Ok(listeners)
 }
 
-fn listen(address: SocketAddr, options: Options) -> io::Result<Listener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+fn listen(address: SocketAddr, options: Options) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuse_address(true)?;
     if options.sockets > 1 {
         socket.set_reuse_port(true)?;
@@ -87,9 +136,6 @@ fn listen(address: SocketAddr, options: Options) -> io::Result<Listener> {
         // The other family has a socket of its own.
         socket.set_only_v6(true)?;
     }
-    socket.bind(&address.into())?;
-    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
-    let listener = TcpListener::from(OwnedFd::from(socket));
-    let address = listener.local_addr()?;
-    Ok(Listener::Tcp(listener, address))
+    socket.bind(address)?;
+    socket.listen(options.backlog)
 }

@@ -38,12 +38,12 @@ mod writer_futures;
 
 pub use accepting::HandlerOutput;
 pub use feed::Feeder;
-pub use open::{OpenConnection, Opening, open_connection};
+pub use open::{OpenConnection, Opening, open_connection, open_unix_connection};
 pub use read_error::ReadError;
 pub use reader::StreamReader;
 pub use reads::{Read, ReadExactly, ReadLine, ReadToEnd, ReadUntil};
 pub use separators::Separators;
-pub use server::{ServeForever, Server, ServerClosed, StartServer, Starting, start_server};
+pub use server::{ServeForever, Server, ServerClosed, StartServer, Starting, start_server, start_unix_server};
 pub use writer::StreamWriter;
 pub use writer_futures::{Drain, WaitClosed};
 

@@ -4,10 +4,11 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::io;
 use std::panic::Location;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use raddle_io::net::{Connect, TcpStream, ToSocketAddrs};
+use raddle_io::net::{Connect, TcpStream, ToSocketAddrs, UnixConnect, UnixStream};
 
 use super::DEFAULT_LIMIT;
 use super::connection::Connection;
@@ -39,13 +40,42 @@ use super::writer::StreamWriter;
 /// ```
 #[track_caller]
 pub fn open_connection(address: impl ToSocketAddrs) -> OpenConnection {
-    OpenConnection { connect: TcpStream::connect(address), limit: DEFAULT_LIMIT, at: Location::caller() }
+    let connect = Connecting::Tcp(TcpStream::connect(address));
+    OpenConnection { connect, limit: DEFAULT_LIMIT, at: Location::caller() }
 }
 
-/// A connection to be made. Made by [`open_connection`].
+/// Connects to a Unix socket at a path, and gives a reader and a writer: asyncio's `open_unix_connection`.
+///
+/// # Errors
+/// The kernel's, with the path.
+///
+/// # Cancel safety
+/// Dropping the future closes the attempt under way.
+#[track_caller]
+pub fn open_unix_connection(path: impl AsRef<Path>) -> OpenConnection {
+    let connect = Connecting::Unix(UnixStream::connect(path));
+    OpenConnection { connect, limit: DEFAULT_LIMIT, at: Location::caller() }
+}
+
+#[derive(Debug)]
+enum Connecting {
+    Tcp(Connect),
+    Unix(UnixConnect),
+}
+
+impl Connecting {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Transport>> {
+        match self {
+            Connecting::Tcp(connect) => Pin::new(connect).poll(cx).map_ok(Transport::Tcp),
+            Connecting::Unix(connect) => Pin::new(connect).poll(cx).map_ok(Transport::Unix),
+        }
+    }
+}
+
+/// A connection to be made. Made by [`open_connection`] and [`open_unix_connection`].
 #[must_use = "connects only when awaited"]
 pub struct OpenConnection {
-    connect: Connect,
+    connect: Connecting,
     limit: usize,
     at: &'static Location<'static>,
 }
@@ -76,8 +106,8 @@ impl Future for Opening {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut self.0;
-        let stream = ready!(Pin::new(&mut this.connect).poll(cx))?;
-        Poll::Ready(Ok(streams(Transport::Tcp(stream), this.limit, this.at)))
+        let transport = ready!(this.connect.poll(cx))?;
+        Poll::Ready(Ok(streams(transport, this.limit, this.at)))
     }
 }
 

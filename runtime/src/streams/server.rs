@@ -5,6 +5,7 @@ use std::future::{Future, IntoFuture};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::Location;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -21,6 +22,7 @@ use crate::api::finally::Exit;
 use crate::api::spawn::{NO_RUNTIME, create_on};
 use crate::api::with::AsyncClose;
 use crate::scheduler::context;
+use crate::scheduler::shared::Shared;
 use crate::shim::{Arc, Mutex};
 use crate::sync::{Event, EventWait, Semaphore};
 
@@ -73,21 +75,37 @@ where
     Fut: Future + Send,
     Fut::Output: HandlerOutput,
 {
-    StartServer {
-        address: address.to_socket_addrs(),
-        handler: Some(Arc::new(handler)),
-        limit: DEFAULT_LIMIT,
-        max_connections: None,
-        backlog: BACKLOG,
-        reuse_port: false,
-        at: Location::caller(),
-    }
+    StartServer::new(Place::Internet(address.to_socket_addrs()), handler, Location::caller())
+}
+
+/// Listens at a path of the file system, and calls `handler` for each connection: asyncio's `start_unix_server`.
+///
+/// The file of a socket that is there already is replaced, and the server's own is removed when it is closed. For the
+/// rest see [`start_server`].
+///
+/// # Errors
+/// That of the path, with its name.
+#[track_caller]
+pub fn start_unix_server<H, Fut>(path: impl AsRef<Path>, handler: H) -> StartServer<H>
+where
+    H: Fn(StreamReader, StreamWriter) -> Fut + Send + Sync + 'static,
+    Fut: Future + Send,
+    Fut::Output: HandlerOutput,
+{
+    StartServer::new(Place::Path(path.as_ref().to_owned()), handler, Location::caller())
+}
+
+/// Where to listen.
+#[derive(Debug)]
+enum Place {
+    Internet(Resolve),
+    Path(PathBuf),
 }
 
 /// A server to be started. Made by [`start_server`].
 #[must_use = "listens only when awaited"]
 pub struct StartServer<H> {
-    address: Resolve,
+    place: Place,
     handler: Option<Arc<H>>,
     limit: usize,
     max_connections: Option<usize>,
@@ -97,6 +115,18 @@ pub struct StartServer<H> {
 }
 
 impl<H> StartServer<H> {
+    fn new(place: Place, handler: H, at: &'static Location<'static>) -> StartServer<H> {
+        StartServer {
+            place,
+            handler: Some(Arc::new(handler)),
+            limit: DEFAULT_LIMIT,
+            max_connections: None,
+            backlog: BACKLOG,
+            reuse_port: false,
+            at,
+        }
+    }
+
     /// How many connections the kernel keeps until they are accepted: 100 unless said otherwise.
     pub fn backlog(mut self, backlog: u32) -> StartServer<H> {
         self.backlog = backlog;
@@ -127,16 +157,23 @@ impl<H> StartServer<H> {
         self
     }
 
-    fn start<Fut>(&mut self, addresses: &[SocketAddr]) -> io::Result<Server>
+    fn poll_listen(&mut self, cx: &mut Context<'_>, workers: usize) -> Poll<io::Result<Vec<Listener>>> {
+        let sockets = if self.reuse_port { workers } else { 1 };
+        Poll::Ready(match &mut self.place {
+            Place::Internet(resolve) => {
+                let addresses = ready!(Pin::new(resolve).poll(cx))?;
+                Listener::bind_all(&addresses, Options { backlog: self.backlog, sockets })
+            }
+            Place::Path(path) => Listener::bind_path(path).map(|listener| vec![listener]),
+        })
+    }
+
+    fn start<Fut>(&mut self, shared: &Shared, listeners: Vec<Listener>) -> Server
     where
         H: Fn(StreamReader, StreamWriter) -> Fut + Send + Sync + 'static,
         Fut: Future + Send + 'static,
         Fut::Output: HandlerOutput,
     {
-        let worker = context::current().map(|worker| worker.shared.clone());
-        let shared = worker.or_else(context::home).ok_or_else(|| io::Error::other(NO_RUNTIME))?;
-        let sockets = if self.reuse_port { shared.config.workers } else { 1 };
-        let listeners = Listener::bind_all(addresses, Options { backlog: self.backlog, sockets })?;
         let listeners: Vec<_> = listeners.into_iter().map(Arc::new).collect();
         let inner = Arc::new(Inner {
             listeners: Mutex::new(listeners.clone()),
@@ -147,9 +184,9 @@ impl<H> StartServer<H> {
         let handler = self.handler.take().expect("a server is started once");
         for listener in listeners {
             let accepting = accept(inner.clone(), listener, handler.clone(), self.limit, self.at);
-            create_on(&shared, accepting, self.at).detach();
+            create_on(shared, accepting, self.at).detach();
         }
-        Ok(Server { inner })
+        Server { inner }
     }
 }
 
@@ -180,8 +217,10 @@ where
     type Output = io::Result<Server>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let addresses = ready!(Pin::new(&mut self.0.address).poll(cx))?;
-        Poll::Ready(self.0.start(&addresses))
+        let worker = context::current().map(|worker| worker.shared.clone());
+        let shared = worker.or_else(context::home).ok_or_else(|| io::Error::other(NO_RUNTIME))?;
+        let listeners = ready!(self.0.poll_listen(cx, shared.config.workers))?;
+        Poll::Ready(Ok(self.0.start(&shared, listeners)))
     }
 }
 
@@ -232,11 +271,16 @@ impl Inner {
 }
 
 impl Server {
-    /// The addresses that are listened on; none once it is closed.
+    /// The addresses that are listened on; none once it is closed, or at a path.
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
-        let mut addresses: Vec<_> = self.inner.listeners.lock().iter().map(|listener| listener.address()).collect();
+        let listeners = self.inner.listeners.lock();
+        let mut addresses: Vec<_> = listeners.iter().filter_map(|listener| listener.address()).collect();
         addresses.dedup();
         addresses
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.inner.listeners.lock().iter().map(|listener| listener.name()).collect()
     }
 
     /// Whether it accepts connections.
@@ -269,7 +313,8 @@ impl Server {
     }
 
     /// Waits until the server is closed, and closes it when it is dropped before that: cancelling whoever awaits this
-    /// ends the server. Connections that are open go on.
+    /// ends the server. Connections that are open go on, and nobody waits for them, as asyncio does: a client that stays
+    /// could keep a program from ending. [`wait_closed`](Server::wait_closed) waits.
     ///
     /// # Errors
     /// None at present.
@@ -295,7 +340,7 @@ impl AsyncClose for Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("listening", &self.local_addrs())
+            .field("listening", &self.names())
             .field("connections", &self.inner.clients.len())
             .finish()
     }
@@ -343,7 +388,7 @@ impl Drop for ServeForever<'_> {
 impl<H> fmt::Debug for StartServer<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StartServer")
-            .field("address", &self.address)
+            .field("place", &self.place)
             .field("backlog", &self.backlog)
             .field("reuse_port", &self.reuse_port)
             .field("limit", &self.limit)

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_io::AsyncWrite;
-use raddle_io::net::TcpStream;
+use raddle_io::net::{TcpStream, UnixStream};
 
 use super::feed::Feed;
 use crate::shim::Arc;
@@ -15,6 +15,7 @@ use crate::shim::Arc;
 #[derive(Debug)]
 pub(super) enum Transport {
     Tcp(TcpStream),
+    Unix(UnixStream),
     /// Fed by hand; what is written to it goes nowhere.
     Fed(Arc<Feed>),
 }
@@ -30,6 +31,7 @@ impl Transport {
     ) -> Poll<io::Result<usize>> {
         match self {
             Transport::Tcp(stream) => stream.poll_read_into(cx, buffer, room),
+            Transport::Unix(stream) => stream.poll_read_into(cx, buffer, room),
             Transport::Fed(feed) => feed.poll_read_into(cx, buffer),
         }
     }
@@ -38,6 +40,7 @@ impl Transport {
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Transport::Tcp(stream) => stream.try_write(bytes),
+            Transport::Unix(stream) => stream.try_write(bytes),
             Transport::Fed(_) => Ok(bytes.len()),
         }
     }
@@ -45,6 +48,7 @@ impl Transport {
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Transport::Tcp(stream) => Pin::new(&mut &*stream).poll_write(cx, bytes),
+            Transport::Unix(stream) => Pin::new(&mut &*stream).poll_write(cx, bytes),
             Transport::Fed(_) => Poll::Ready(Ok(bytes.len())),
         }
     }
@@ -52,7 +56,7 @@ impl Transport {
     /// Whether a direction can be ended without waiting.
     pub(super) fn ends_at_once(&self) -> bool {
         match self {
-            Transport::Tcp(_) | Transport::Fed(_) => true,
+            Transport::Tcp(_) | Transport::Unix(_) | Transport::Fed(_) => true,
         }
     }
 
@@ -65,6 +69,7 @@ impl Transport {
     pub(super) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
             Transport::Tcp(stream) => stream.shutdown(how),
+            Transport::Unix(stream) => stream.shutdown(how),
             Transport::Fed(_) => Ok(()),
         }
     }

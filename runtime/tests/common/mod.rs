@@ -7,7 +7,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, mpsc};
-use std::task::{Poll, Wake};
+use std::task::{Context, Poll, Wake};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -188,6 +188,25 @@ pub(crate) fn tell<T>(promise: Promise<T>, value: T) {
 /// Polls a future once, in the current task.
 pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
+}
+
+/// Polls a future that many times, at its wakes, and gives it up.
+pub(crate) struct UpTo<F>(Pin<Box<F>>, usize);
+
+impl<F: Future> Future for UpTo<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        if let Poll::Ready(output) = self.0.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        self.1 -= 1;
+        if self.1 == 0 { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+pub(crate) fn up_to<F: Future>(polls: usize, future: F) -> UpTo<F> {
+    UpTo(Box::pin(future), polls)
 }
 
 /// Calls `f` once on each worker: that many tasks wait for each other in their polls, so no two share a thread.
