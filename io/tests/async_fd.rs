@@ -243,6 +243,23 @@ fn an_end_that_another_writer_follows_is_cleared_by_would_block() {
     });
 }
 
+/// What waiting for a child process needs.
+#[test]
+fn the_end_of_a_process_makes_its_pidfd_readable() {
+    run(async {
+        let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK).unwrap();
+        let pidfd = AsyncFd::new(pidfd).unwrap();
+        let mut ended = pidfd.readable();
+        assert!(poll_once(&mut ended).await.is_pending());
+        drop(child.stdin.take());
+        drop(ended.await.unwrap());
+        assert!(child.try_wait().unwrap().is_some());
+        drop(pidfd.readable().await.unwrap());
+    });
+}
+
 #[test]
 fn what_epoll_does_not_take_says_so() {
     let file = std::fs::File::open("/proc/self/exe").unwrap();

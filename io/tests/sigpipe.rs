@@ -4,9 +4,10 @@
 mod common;
 
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 
 use common::run;
-use raddle_io::net::{TcpStream, pipe};
+use raddle_io::net::{TcpStream, UnixDatagram, UnixStream, pipe};
 use rustix::io::ReadWriteFlags;
 
 const SIGPIPE: i32 = 13;
@@ -56,6 +57,22 @@ fn writing_to_a_closed_peer_is_an_error_and_no_signal() {
         };
         check(&error);
         check(&stream.write_vectored(&slices).await.unwrap_err());
+    });
+}
+
+#[test]
+fn writing_to_a_unix_peer_that_is_gone_is_an_error_and_no_signal() {
+    restore_the_default_action();
+    run(async {
+        let (mut stream, peer) = UnixStream::pair().unwrap();
+        drop(peer);
+        check(&stream.write(b"x").await.unwrap_err());
+        check(&stream.write_all(b"x").await.unwrap_err());
+        check(&stream.write_vectored(&[IoSlice::new(b"x")]).await.unwrap_err());
+        check(&stream.try_write(b"x").unwrap_err());
+        let (socket, peer) = UnixDatagram::pair().unwrap();
+        peer.shutdown(Shutdown::Both).unwrap();
+        check(&socket.send(b"x").await.unwrap_err());
     });
 }
 

@@ -194,6 +194,22 @@ fn sticky_end_against_clear() {
     });
 }
 
+/// The closed bit stands for no end, so would-block takes it away, while the end comes after all: it is seen.
+#[test]
+fn would_block_against_the_end() {
+    check("would_block_against_the_end", unbounded(), || {
+        let (socket, waker) = (Socket::registered(), TestWaker::new());
+        socket.tell(LAST);
+        let socket2 = socket.clone();
+        let reactor = thread::spawn(move || {
+            socket2.closed.store(1, Ordering::Relaxed);
+            socket2.tell(LAST);
+        });
+        assert_eq!(socket.read(&waker), Got::End);
+        reactor.join().unwrap();
+    });
+}
+
 /// Two tasks wait for one socket and two bytes come, one by one: each gets its own.
 #[test]
 fn two_waiters_two_events() {

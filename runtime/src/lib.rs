@@ -28,9 +28,11 @@ pub(crate) use raddle_io::shim;
 mod api;
 #[cfg(any(feature = "hyper", feature = "tokio-context"))]
 mod ecosystem;
+pub mod fs;
 #[allow(unsafe_code)]
 mod harness;
 pub mod porting;
+pub mod process;
 mod rng;
 mod scheduler;
 pub mod signal;
@@ -39,6 +41,7 @@ pub mod sync;
 mod task;
 
 pub use api::as_completed::{AsCompleted, AsCompletedInTime, NextCompleted, NextInTime, as_completed};
+pub use api::background::Background;
 pub use api::callbacks::{CallHandle, call_at, call_later, call_soon};
 pub use api::cancel_scope::{CancelScope, ScopeRun};
 pub use api::context_var::ContextVar;
@@ -81,6 +84,9 @@ pub use ecosystem::tower;
 #[cfg(feature = "tower")]
 #[doc(no_inline)]
 pub use ecosystem::tower::{Serve, TimeoutLayer, serve};
+pub use process::{
+    Child, Command, Stderr, Stdin, Stdout, create_subprocess_exec, create_subprocess_shell, stderr, stdin, stdout,
+};
 pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
 pub use streams::{

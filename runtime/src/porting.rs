@@ -24,6 +24,7 @@
 //! | `call_soon`, `call_later`, `call_at` | [`call_soon`](crate::call_soon), [`call_later`](crate::call_later), [`call_at`](crate::call_at) | |
 //! | `call_soon_threadsafe` | [`Handle::call_soon`](crate::Handle::call_soon) | |
 //! | `loop.run_forever`, `loop.stop` | [`Runner::run_forever`](crate::Runner::run_forever), [`Handle::stop`](crate::Handle::stop) | |
+//! | AnyIO's `BlockingPortal` | [`Runner::in_background`](crate::Runner::in_background) | |
 //! | `get_running_loop` | [`Handle::current`](crate::Handle::current) | |
 //! | `loop.time` | [`Instant::now`](crate::Instant::now) | |
 //! | `loop.create_future` | [`promise`](crate::promise) | two halves |

@@ -5,6 +5,7 @@ use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 
 use super::bytes::{self, ReadBytes, WriteBytes};
+use super::returned::Returned;
 use crate::evented::Evented;
 use crate::readiness::Direction;
 
@@ -12,12 +13,14 @@ use crate::readiness::Direction;
 #[derive(Debug)]
 pub struct ByteStream<S> {
     pub(super) evented: Evented<S>,
+    /// What is to be read before the fd is.
+    pub(super) returned: Returned,
 }
 
 impl<S: AsRawFd> ByteStream<S> {
     /// Takes an fd that is non-blocking already.
     pub(super) fn new(socket: S) -> ByteStream<S> {
-        ByteStream { evented: Evented::new(socket) }
+        ByteStream { evented: Evented::new(socket), returned: Returned::default() }
     }
 
     pub(super) fn socket(&self) -> &S {
@@ -31,10 +34,16 @@ impl<S: AsRawFd> ByteStream<S> {
 
 impl<S: ReadBytes> ByteStream<S> {
     pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(count) = self.returned.take(buffer) {
+            return Ok(count);
+        }
         self.evented.try_once(Direction::Read, |socket| bytes::read(socket, buffer))
     }
 
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if let Some(count) = self.returned.take(buffer) {
+            return Poll::Ready(Ok(count));
+        }
         self.evented.poll_operation(cx, Direction::Read, 1, |socket| bytes::read(socket, buffer))
     }
 
@@ -43,6 +52,9 @@ impl<S: ReadBytes> ByteStream<S> {
         cx: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(count) = self.returned.take_vectored(buffers) {
+            return Poll::Ready(Ok(count));
+        }
         self.evented.poll_operation(cx, Direction::Read, 1, |socket| bytes::read_vectored(socket, buffers))
     }
 }

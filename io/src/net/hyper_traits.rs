@@ -13,7 +13,6 @@ use super::split::Duplex;
 use super::tcp_stream::TcpStream;
 use super::uninit::receive_into;
 use super::unix_stream::UnixStream;
-use crate::readiness::Direction;
 
 /// Implements hyper's `Read` and `Write` for streams with two directions.
 macro_rules! hyper_read_write {
@@ -28,9 +27,7 @@ macro_rules! hyper_read_write {
                 if room == 0 {
                     return Poll::Ready(Ok(()));
                 }
-                self.bytes().evented.poll_operation(cx, Direction::Read, 1, |socket| {
-                    receive_into(socket, room, |received| buffer.put_slice(received))
-                })
+                receive_into(self.bytes(), cx, room, |received| buffer.put_slice(received))
             }
         }
 

@@ -12,7 +12,7 @@
 //!
 //! # Other fds
 //!
-//! Whatever has a fd that reads or writes like a pipe's may be taken: a FIFO, a terminal, a socket, a character device.
+//! Whatever has an fd that reads or writes like a pipe's may be taken: a FIFO, a terminal, a socket, a character device.
 //! Regular files are refused, for they never say would-block: they would block their worker.
 
 use std::fmt;
@@ -26,7 +26,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::byte_stream::{ByteStream, async_read, async_write};
 use super::bytes::{ReadBytes, WriteBytes};
-use super::transfer::{Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
+use super::transfer::{Read, ReadVectored, Write, WriteVectored};
+use super::whole::{ReadExact, WriteAll};
 use crate::shim::atomic::{AtomicBool, Ordering};
 
 /// Makes a pipe: what is written to the one end is read from the other. Children do not inherit it.
@@ -133,7 +134,8 @@ impl PipeReader {
         self.bytes.try_read(buffer)
     }
 
-    /// The fd without raddle. It is non-blocking still.
+    /// The fd without raddle. It is non-blocking still. What a dropped `read_exact` gave back is not in it: read that
+    /// before.
     #[must_use]
     pub fn into_fd(self) -> OwnedFd {
         self.bytes.into_inner().0

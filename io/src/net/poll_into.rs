@@ -44,6 +44,9 @@ fn poll<S: AsRawFd + AsFd>(
     buffer: &mut Vec<u8>,
     room: usize,
 ) -> Poll<io::Result<usize>> {
+    if let Some(count) = stream.returned.take_with(room, |bytes| buffer.extend_from_slice(bytes)) {
+        return Poll::Ready(Ok(count));
+    }
     stream.evented.poll_operation(cx, Direction::Read, 1, |socket| {
         buffer.reserve(room);
         let wanted = buffer.capacity() - buffer.len();

@@ -8,7 +8,8 @@ use std::os::fd::AsFd;
 use super::byte_stream::{ByteStream, async_read, async_write};
 use super::bytes::{PeekBytes, WriteBytes};
 use super::tcp_stream::TcpStream;
-use super::transfer::{Peek, Read, ReadExact, Write, WriteAll, WriteVectored};
+use super::transfer::{Peek, Read, Write, WriteVectored};
+use super::whole::{ReadExact, WriteAll};
 use crate::shim::Arc;
 
 /// A stream with two directions, of which one can be ended.

@@ -11,7 +11,8 @@ use super::addr::ToSocketAddrs;
 use super::byte_stream::ByteStream;
 use super::connect::Connect;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::transfer::{Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
+use super::transfer::{Peek, Read, ReadVectored, Write, WriteVectored};
+use super::whole::{ReadExact, WriteAll};
 use crate::evented::Progress;
 use crate::readiness::Direction;
 
@@ -94,7 +95,8 @@ impl TcpStream {
     /// `UnexpectedEof` if the peer closes its side before; else as [`TcpStream::read`].
     ///
     /// # Cancel safety
-    /// None: bytes that were read before the future is dropped are in the buffer, and nobody says how many.
+    /// Nothing is lost: what was read before the future is dropped goes back to the stream, and the next read begins
+    /// with it. See [`ReadExact`] for how to keep it.
     #[track_caller]
     pub fn read_exact<'a>(&'a mut self, buffer: &'a mut [u8]) -> ReadExact<'a> {
         ReadExact::new(&self.bytes, buffer)
@@ -131,7 +133,8 @@ impl TcpStream {
     /// As [`TcpStream::write`].
     ///
     /// # Cancel safety
-    /// None: some bytes may have been written before the future is dropped, and nobody says how many.
+    /// Some bytes may have been written before the future is dropped. Whoever has to know how many polls `&mut` the
+    /// future, and asks [`WriteAll::written`].
     #[track_caller]
     pub fn write_all<'a>(&'a mut self, buffer: &'a [u8]) -> WriteAll<'a> {
         WriteAll::new(&self.bytes, buffer)
@@ -237,7 +240,8 @@ impl TcpStream {
         split::owned(self)
     }
 
-    /// The socket without raddle. It is non-blocking still.
+    /// The socket without raddle. It is non-blocking still. What a dropped `read_exact` gave back is not in it: read
+    /// that before.
     ///
     /// # Errors
     /// None at present.

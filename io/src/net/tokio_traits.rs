@@ -12,7 +12,6 @@ use super::split::{Duplex, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::tcp_stream::TcpStream;
 use super::uninit::receive_into;
 use super::unix_stream::UnixStream;
-use crate::readiness::Direction;
 
 /// Implements `tokio::io::AsyncRead` for types with a method `bytes`.
 macro_rules! tokio_read {
@@ -32,9 +31,7 @@ macro_rules! tokio_read {
                     let polled = self.bytes().poll_read(cx, buffer.initialize_unfilled());
                     return polled.map_ok(|count| buffer.advance(count));
                 }
-                self.bytes().evented.poll_operation(cx, Direction::Read, 1, |socket| {
-                    receive_into(socket, room, |received| buffer.put_slice(received))
-                })
+                receive_into(self.bytes(), cx, room, |received| buffer.put_slice(received))
             }
         }
     )*};

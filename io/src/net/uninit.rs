@@ -6,22 +6,35 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
+use std::task::{Context, Poll};
 
 use rustix::net::{RecvFlags, recv};
 
+use super::byte_stream::ByteStream;
 use crate::evented::Progress;
+use crate::readiness::Direction;
 
 /// The most that is received at once. What is left is there for the next call.
 const MOST: usize = 16 * 1024;
 
-/// Receives at most `room` bytes and gives them to `put`.
-pub(super) fn receive_into(socket: impl AsFd, room: usize, put: impl FnOnce(&[u8])) -> io::Result<Progress<()>> {
-    let mut space = [const { MaybeUninit::<u8>::uninit() }; MOST];
-    let space = &mut space[..room.min(MOST)];
-    let wanted = space.len();
-    let ((received, _rest), _) = recv(socket, space, RecvFlags::empty())?;
-    put(received);
-    let Progress { value: _, drained } = Progress::transfer(received.len(), wanted);
-    Ok(Progress { value: (), drained })
+/// Receives at most `room` bytes and gives them to `put`; none, if the stream has ended.
+pub(super) fn receive_into<S: AsFd + AsRawFd>(
+    stream: &ByteStream<S>,
+    cx: &mut Context<'_>,
+    room: usize,
+    mut put: impl FnMut(&[u8]),
+) -> Poll<io::Result<()>> {
+    if stream.returned.take_with(room, &mut put).is_some() {
+        return Poll::Ready(Ok(()));
+    }
+    stream.evented.poll_operation(cx, Direction::Read, 1, |socket| {
+        let mut space = [const { MaybeUninit::<u8>::uninit() }; MOST];
+        let space = &mut space[..room.min(MOST)];
+        let wanted = space.len();
+        let ((received, _rest), _) = recv(socket, space, RecvFlags::empty())?;
+        put(received);
+        let Progress { value: _, drained } = Progress::transfer(received.len(), wanted);
+        Ok(Progress { value: (), drained })
+    })
 }

@@ -12,9 +12,10 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use super::byte_stream::{ByteStream, async_read, async_write};
 use super::peer_cred::PeerCred;
 use super::split::{self, Duplex, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use super::transfer::{Peek, Read, ReadExact, ReadVectored, Write, WriteAll, WriteVectored};
+use super::transfer::{Peek, Read, ReadVectored, Write, WriteVectored};
 use super::unix_addr;
 use super::unix_connect::{self, UnixConnect};
+use super::whole::{ReadExact, WriteAll};
 
 type StdStream = std::os::unix::net::UnixStream;
 
@@ -234,7 +235,8 @@ impl UnixStream {
         split::owned(self)
     }
 
-    /// The socket without raddle. It is non-blocking still.
+    /// The socket without raddle. It is non-blocking still. What a dropped `read_exact` gave back is not in it: read
+    /// that before.
     ///
     /// # Errors
     /// None at present.

@@ -1,6 +1,7 @@
 //! asyncio's face: what a user calls.
 
 pub(crate) mod as_completed;
+pub(crate) mod background;
 mod block_on;
 mod bounds;
 pub(crate) mod callbacks;

@@ -90,7 +90,10 @@ struct Runtime {
 impl Runner {
     /// A runtime with a worker per available core.
     pub fn new() -> Runner {
-        let config = Config { is_own_waker: is_current, find_task, ..Config::default() };
+        Runner::with_config(Config { is_own_waker: is_current, find_task, ..Config::default() })
+    }
+
+    pub(super) fn with_config(config: Config) -> Runner {
         Runner { config, runtime: None, interrupted: None, is_interruption_known: false, _local: PhantomData }
     }
 
@@ -317,10 +320,21 @@ impl Runner {
     /// When the system refuses an epoll instance.
     #[track_caller]
     pub fn handle(&mut self) -> Handle {
-        match self.runtime() {
-            Ok(runtime) => Handle(runtime.shared.clone()),
-            Err(error) => panic!("Runner::handle: {error}"),
-        }
+        self.try_handle().unwrap_or_else(|error| panic!("Runner::handle: {error}"))
+    }
+
+    pub(super) fn try_handle(&mut self) -> Result<Handle, RunError> {
+        self.runtime().map(|runtime| Handle(runtime.shared.clone()))
+    }
+
+    /// The settings, of a runtime that is none yet.
+    #[track_caller]
+    pub(super) fn into_config(self) -> Config {
+        assert!(
+            self.runtime.is_none(),
+            "Runner::in_background after a run or `handle`: the runtime is this thread's by now; use `run_forever`"
+        );
+        self.config.clone()
     }
 
     fn runtime(&mut self) -> Result<&mut Runtime, RunError> {

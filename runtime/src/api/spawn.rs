@@ -24,7 +24,7 @@ use crate::task::id::TaskId;
 use crate::task::status::name_of;
 
 /// What the functions that need a runtime say where there is none.
-pub(crate) const NO_RUNTIME: &str =
+pub(super) const NO_RUNTIME: &str =
     "no raddle runtime on this thread: call this inside `raddle::run`, or use a `Handle`";
 
 /// Starts a task: it runs beside its creator, on whichever worker is free.

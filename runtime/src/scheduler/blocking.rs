@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Condvar;
 use raddle_io::reactor::Reactor;
 
+use super::context;
 use super::report::catch;
 use crate::shim::atomic::{AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
@@ -44,6 +45,11 @@ struct State {
     numbered: usize,
     closing: bool,
     abandoned: bool,
+}
+
+/// Runs a job on the pool of the runtime that this thread belongs to.
+pub(crate) fn start(job: Job) -> io::Result<()> {
+    context::runtime().ok_or_else(context::no_runtime)?.blocking.start(job)
 }
 
 impl Pool {

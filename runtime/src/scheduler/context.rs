@@ -1,6 +1,7 @@
 //! Which worker this thread is.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::ptr;
 
 use super::shared::Shared;
@@ -46,6 +47,17 @@ struct Home {
 /// The runtime that this thread works for without being its worker: it runs a blocking call, or waits for a future.
 pub(crate) fn home() -> Option<Arc<Shared>> {
     HOME.try_with(|home| home.borrow().as_ref().map(|home| home.shared.clone())).ok().flatten()
+}
+
+/// The runtime that this thread belongs to, be it as a worker or otherwise.
+pub(crate) fn runtime() -> Option<Arc<Shared>> {
+    current().map_or_else(home, |worker| Some(worker.shared.clone()))
+}
+
+/// What an operation returns that needs a runtime on a thread without one.
+#[cold]
+pub(crate) fn no_runtime() -> io::Error {
+    io::Error::other("no raddle runtime on this thread: await this inside raddle::run, or in a task")
 }
 
 /// The runtime that this thread runs a blocking call of.

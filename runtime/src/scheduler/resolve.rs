@@ -12,11 +12,8 @@ use super::report::{ExceptionContext, report};
 
 /// Looks a name up on the threads of the runtime that this thread works for, as a worker or otherwise.
 pub(super) fn resolve(host: String, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
-    let runtime = context::current().map(|worker| worker.shared.clone()).or_else(context::home);
-    let started = match runtime {
-        Some(runtime) => runtime.lookups.start(host, port),
-        None => Err(io::Error::other("no raddle runtime on this thread: call this inside `raddle::run`")),
-    };
+    let started =
+        context::runtime().ok_or_else(context::no_runtime).and_then(|runtime| runtime.lookups.start(host, port));
     Box::pin(async move {
         let given_up = |_| Err(io::Error::other("the name lookup was given up: the runtime ended"));
         started?.await.unwrap_or_else(given_up)

@@ -19,7 +19,7 @@ use super::listen::{Listener, Options};
 use super::reader::StreamReader;
 use super::writer::StreamWriter;
 use crate::api::finally::Exit;
-use crate::api::spawn::{NO_RUNTIME, create_on};
+use crate::api::spawn::create_on;
 use crate::api::with::AsyncClose;
 use crate::scheduler::context;
 use crate::scheduler::shared::Shared;
@@ -217,8 +217,7 @@ where
     type Output = io::Result<Server>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let worker = context::current().map(|worker| worker.shared.clone());
-        let shared = worker.or_else(context::home).ok_or_else(|| io::Error::other(NO_RUNTIME))?;
+        let shared = context::runtime().ok_or_else(context::no_runtime)?;
         let listeners = ready!(self.0.poll_listen(cx, shared.config.workers))?;
         Poll::Ready(Ok(self.0.start(&shared, listeners)))
     }
