@@ -1,20 +1,32 @@
 //! The command line, parsed by hand.
 
+use crate::chaos::{self, Proxy};
 use crate::engine::Flavor;
+use crate::load::{self, Load};
+use crate::servers::{self, Servers};
 use crate::workloads::memory;
 
 pub(crate) const USAGE: &str = "\
 usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] [--json] [--list]
-       raddle-bench http [--connections 64] [--seconds 5] [--pairs 5] [--no-build] [--json]
+       raddle-bench servers [--rows a,b] [--seconds 5] [--pairs 5] [--syscalls] [--no-build] [--json] [--list]
+       raddle-bench http [--connections 64] and the options of servers
+       raddle-bench load --addr HOST:PORT [--connections 1] [--size 64] [--rate N] [--seconds 5] [--idle N]
+                         [--reconnect] [--workers 1] [--json]
+       raddle-bench chaos --to HOST:PORT [--listen HOST:PORT] [--seed N] [--delay MS] [--faults PERCENT]
 
 compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
-http      two HTTP servers under wrk, one core for server and client: processor time per request";
+servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request
+http      one row of it: two HTTP servers under wrk
+load      messages to an echo server, as fast as they come back or at a rate: latency and throughput
+chaos     a proxy that delays, splits, truncates and resets, by a seed";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Compare(Compare),
-    Http(Http),
+    Servers(Servers),
+    Load(Load),
+    Chaos(Proxy),
     /// The child of a memory row.
     Parked {
         engine: String,
@@ -34,20 +46,14 @@ pub(crate) struct Compare {
     pub(crate) list: bool,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Http {
-    pub(crate) connections: usize,
-    pub(crate) seconds: usize,
-    pub(crate) pairs: usize,
-    pub(crate) build: bool,
-    pub(crate) json: bool,
-}
-
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let mut args = args.into_iter();
     match args.next().as_deref() {
         Some("compare") => compare(&mut args).map(Command::Compare),
-        Some("http") => http(&mut args).map(Command::Http),
+        Some("servers") => servers::parse(&mut args).map(Command::Servers),
+        Some("http") => servers::parse_http(&mut args).map(Command::Servers),
+        Some("load") => load::parse(&mut args).map(Command::Load),
+        Some("chaos") => chaos::parse(&mut args).map(Command::Chaos),
         Some(memory::SUBCOMMAND) => {
             let (engine, what) = (value("ENGINE", &mut args)?, value("WHAT", &mut args)?);
             Ok(Command::Parked { engine, what, tasks: count("TASKS", &mut args)? })
@@ -75,26 +81,13 @@ fn compare(args: &mut impl Iterator<Item = String>) -> Result<Compare, String> {
     Ok(options)
 }
 
-fn http(args: &mut impl Iterator<Item = String>) -> Result<Http, String> {
-    let mut options = Http { connections: 64, seconds: 5, pairs: 5, build: true, json: false };
-    while let Some(option) = args.next() {
-        match option.as_str() {
-            "--connections" => options.connections = count(&option, args)?,
-            "--seconds" => options.seconds = count(&option, args)?,
-            "--pairs" => options.pairs = count(&option, args)?,
-            "--no-build" => options.build = false,
-            "--json" => options.json = true,
-            other => return Err(format!("unknown option `{other}` of http")),
-        }
-    }
-    Ok(options)
-}
-
-fn value(option: &str, args: &mut impl Iterator<Item = String>) -> Result<String, String> {
+/// The word after an option.
+pub(crate) fn value(option: &str, args: &mut impl Iterator<Item = String>) -> Result<String, String> {
     args.next().ok_or_else(|| format!("{option} needs a value"))
 }
 
-fn count(option: &str, args: &mut impl Iterator<Item = String>) -> Result<usize, String> {
+/// The number, at least 1, after an option.
+pub(crate) fn count(option: &str, args: &mut impl Iterator<Item = String>) -> Result<usize, String> {
     let text = value(option, args)?;
     match text.parse() {
         Ok(0) | Err(_) => Err(format!("{option} needs a whole number above 0, not `{text}`")),
@@ -126,8 +119,10 @@ mod tests {
         assert!(options.quick && !options.json);
         assert_eq!((options.rows, options.pairs), (vec!["fib".to_string(), "mutex".into()], Some(3)));
         assert_eq!(options.flavor, Flavor::CurrentThread);
-        let http = Http { connections: 8, seconds: 5, pairs: 5, build: true, json: false };
-        assert_eq!(of("http --connections 8"), Ok(Command::Http(http)));
+        let load = Load { addr: "a:1".into(), rate: Some(7), ..Load::default() };
+        assert_eq!(of("load --addr a:1 --rate 7"), Ok(Command::Load(load)));
+        assert!(matches!(of("http --connections 8"), Ok(Command::Servers(_))));
+        assert!(matches!(of("chaos --to a:1"), Ok(Command::Chaos(_))));
     }
 
     #[test]
@@ -136,6 +131,9 @@ mod tests {
         assert_eq!(of("run"), Err("unknown command `run`".into()));
         assert_eq!(of("compare --fast"), Err("unknown option `--fast` of compare".into()));
         assert_eq!(of("compare --pairs"), Err("--pairs needs a value".into()));
+        assert_eq!(of("load --fast"), Err("unknown option `--fast` of load".into()));
+        assert_eq!(of("load"), Err("load needs --addr HOST:PORT".into()));
+        assert_eq!(of("chaos --faults 101"), Err("--faults needs a whole number up to 100, not `101`".into()));
         assert_eq!(of("compare --pairs 0"), Err("--pairs needs a whole number above 0, not `0`".into()));
         assert_eq!(of("compare --flavor x"), Err("--flavor is mt or ct, not `x`".into()));
     }

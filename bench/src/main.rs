@@ -3,7 +3,9 @@
 //! ```text
 //! cargo run --release -p raddle-bench -- compare             all workloads, about a minute
 //! cargo run --release -p raddle-bench -- compare --quick     smaller ones, fewer pairs
-//! cargo run --release -p raddle-bench -- http                two HTTP servers under wrk
+//! cargo run --release -p raddle-bench -- servers             servers under load, each row a minute
+//! cargo run --release -p raddle-bench -- load --addr …       messages to an echo server
+//! cargo run --release -p raddle-bench -- chaos --to …        a bad network in front of a server
 //! ```
 //!
 //! Both runtimes live in one process with two workers each and the same allocator, and run one at a time. A ratio is
@@ -11,13 +13,15 @@
 //! over the pairs is reported. Absolute times of one day are not comparable with those of another.
 
 mod args;
+mod chaos;
 mod cpu;
 mod engine;
-mod http;
+mod load;
 mod measure;
 mod report;
 mod rows;
 mod sample;
+mod servers;
 mod workloads;
 
 use std::env;
@@ -37,7 +41,9 @@ const QUICK_PAIRS: usize = 5;
 fn main() -> ExitCode {
     let outcome = match args::parse(env::args().skip(1)) {
         Ok(Command::Compare(options)) => compare(&options),
-        Ok(Command::Http(options)) => http::compare(&options),
+        Ok(Command::Servers(options)) => servers::compare(&options),
+        Ok(Command::Load(options)) => load::run(&options),
+        Ok(Command::Chaos(options)) => chaos::run(&options),
         Ok(Command::Parked { engine, what, tasks }) => parked(&engine, &what, tasks),
         Ok(Command::Help) => {
             println!("{}", args::USAGE);

@@ -18,6 +18,8 @@ pub(crate) struct Figures {
     /// tokio ÷ raddle: above 1, raddle is better.
     pub(crate) ratio: Spread,
     pub(crate) pairs: usize,
+    /// In how many pairs raddle was better.
+    pub(crate) better: usize,
 }
 
 /// The middle and the ends of some values.
@@ -69,12 +71,27 @@ fn measure_pair(row: &Row, engines: &mut Engines, scale: Scale, raddle_first: bo
 impl Figures {
     /// Of pairs (raddle, tokio).
     pub(crate) fn of(pairs: &[(f64, f64)]) -> Figures {
+        let ratios: Vec<f64> = pairs.iter().map(|(raddle, tokio)| tokio / raddle).collect();
         Figures {
             raddle: Spread::of(pairs.iter().map(|pair| pair.0).collect()).median,
             tokio: Spread::of(pairs.iter().map(|pair| pair.1).collect()).median,
-            ratio: Spread::of(pairs.iter().map(|(raddle, tokio)| tokio / raddle).collect()),
+            better: ratios.iter().filter(|&&ratio| ratio > 1.0).count(),
+            ratio: Spread::of(ratios),
             pairs: pairs.len(),
         }
+    }
+
+    /// The sign test: how often a fair coin would fall as one-sidedly as the pairs did, or more so.
+    pub(crate) fn chance(&self) -> f64 {
+        let fewer = self.better.min(self.pairs - self.better);
+        // Pascal's triangle, one number after the other.
+        let mut ways = 1.0;
+        let mut sum = 0.0;
+        for sided in 0..=fewer {
+            sum += ways;
+            ways *= (self.pairs - sided) as f64 / (sided + 1) as f64;
+        }
+        (2.0 * sum / 2_f64.powi(self.pairs as i32)).min(1.0)
     }
 }
 
@@ -101,6 +118,16 @@ mod tests {
     #[test]
     fn the_median_of_an_even_number_lies_between() {
         assert_eq!(Spread::of(vec![4.0, 1.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
+    }
+
+    #[test]
+    fn the_sign_test_is_two_sided() {
+        let figures = |ratios: &[f64]| Figures::of(&ratios.iter().map(|&ratio| (1.0, ratio)).collect::<Vec<_>>());
+        assert_eq!(figures(&[2.0; 5]).chance(), 0.0625);
+        assert_eq!(figures(&[0.5; 5]).chance(), 0.0625);
+        assert_eq!(figures(&[2.0, 2.0, 2.0, 2.0, 0.5]).chance(), 0.375);
+        assert_eq!(figures(&[2.0, 0.5]).chance(), 1.0);
+        assert_eq!(figures(&[2.0, 2.0, 0.5]).better, 2);
     }
 
     #[test]

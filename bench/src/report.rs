@@ -41,13 +41,14 @@ pub(crate) fn table(lines: &[Line]) -> String {
             let heading = line.group.name();
             _ = writeln!(text, "\n{heading:24} {raddle:>12} {tokio:>12}    {tokio}/{raddle}  (min .. max)");
         }
-        let Figures { raddle, tokio, ratio, pairs } = &line.figures;
+        let Figures { raddle, tokio, ratio, pairs, better } = &line.figures;
         let (raddle, tokio) = (quantity(*raddle, line.unit), quantity(*tokio, line.unit));
         let (median, min, max) = (ratio.median, ratio.min, ratio.max);
         let name = &line.name;
         _ = writeln!(
             text,
-            "{name:24} {raddle:>12} {tokio:>12}   {median:10.2}   ({min:.2} .. {max:.2}), {pairs} pairs"
+            "{name:24} {raddle:>12} {tokio:>12}   {median:10.2}   ({min:.2} .. {max:.2}), {pairs} pairs{}",
+            sign_test(line.group, *better, line.figures.chance())
         );
     }
     let means: Vec<_> = MEANS.iter().filter_map(|group| Some((group.name(), mean(*group, lines)?))).collect();
@@ -58,11 +59,16 @@ pub(crate) fn table(lines: &[Line]) -> String {
     text
 }
 
+/// Network rows vary most: there it is told how many pairs agree, and how often chance alone would make them agree so.
+fn sign_test(group: Group, better: usize, chance: f64) -> String {
+    if group == Group::Network { format!(", {better} better (p {chance:.3})") } else { String::new() }
+}
+
 /// Three digits, and µs where ns grow long.
 fn quantity(value: f64, unit: &str) -> String {
     let (value, unit) = if unit == "ns" && value >= 10_000.0 { (value / 1000.0, "µs") } else { (value, unit) };
     let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
-    format!("{value:.decimals$} {unit}")
+    format!("{value:.decimals$} {unit}").trim_end().into()
 }
 
 pub(crate) fn json(lines: &[Line]) -> String {
@@ -75,11 +81,11 @@ pub(crate) fn json(lines: &[Line]) -> String {
 }
 
 fn json_row(line: &Line) -> String {
-    let Figures { raddle, tokio, ratio, pairs } = &line.figures;
+    let Figures { raddle, tokio, ratio, pairs, better } = &line.figures;
     // Names and units are this program's own and hold nothing that JSON would want escaped.
     format!(
         "{{\"name\": \"{}\", \"group\": \"{}\", \"unit\": \"{}\", \"raddle\": {}, \"tokio\": {}, \
-         \"ratio\": {}, \"min\": {}, \"max\": {}, \"pairs\": {pairs}}}",
+         \"ratio\": {}, \"min\": {}, \"max\": {}, \"pairs\": {pairs}, \"better\": {better}, \"chance\": {}}}",
         line.name,
         line.group.name(),
         line.unit,
@@ -88,6 +94,7 @@ fn json_row(line: &Line) -> String {
         number(ratio.median),
         number(ratio.min),
         number(ratio.max),
+        number(line.figures.chance()),
     )
 }
 
@@ -103,7 +110,7 @@ mod tests {
 
     fn line(name: &str) -> Line {
         let ratio = Spread { median: 2.0, min: 1.0, max: f64::INFINITY };
-        let figures = Figures { raddle: 50.0, tokio: 100.0, ratio, pairs: 9 };
+        let figures = Figures { raddle: 50.0, tokio: 100.0, ratio, pairs: 9, better: 9 };
         Line { name: name.into(), group: Group::Scheduler, unit: "ns", figures }
     }
 
@@ -119,7 +126,7 @@ mod tests {
     fn json_of_a_row() {
         let text = json(&[line("spawn_local")]);
         assert!(text.contains("\"name\": \"spawn_local\", \"group\": \"scheduler\""));
-        assert!(text.contains("\"ratio\": 2.0000, \"min\": 1.0000, \"max\": null, \"pairs\": 9"));
+        assert!(text.contains("\"ratio\": 2.0000, \"min\": 1.0000, \"max\": null, \"pairs\": 9, \"better\": 9"));
         assert!(text.ends_with("\"scheduler_geometric_mean\": null, \"sync_geometric_mean\": null}"));
     }
 

@@ -10,6 +10,8 @@
 
 #[path = "server/accept.rs"]
 mod accept;
+#[path = "server/goodbye.rs"]
+mod goodbye;
 #[path = "server/http.rs"]
 mod http;
 #[path = "server/options.rs"]
@@ -17,19 +19,16 @@ mod options;
 
 use std::env;
 use std::io;
-use std::net::Shutdown;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use raddle::{Runner, TcpStream, timeout};
 
+use crate::goodbye::goodbye;
 use crate::http::{Conversation, Next};
 
 /// How long the rest of a request, once begun, may take from one piece to the next.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How much, and for how long, is read from a client that was told goodbye.
-const GOODBYE_BYTES: usize = 256 * 1024;
-const GOODBYE_TIME: Duration = Duration::from_secs(1);
 
 async fn converse(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
@@ -52,22 +51,6 @@ async fn converse(mut stream: TcpStream) -> io::Result<()> {
             return goodbye(stream).await;
         }
     }
-}
-
-/// Ends the conversation without a reset: closing while the client still sends would destroy the answer on its way.
-async fn goodbye(stream: TcpStream) -> io::Result<()> {
-    stream.shutdown(Shutdown::Write)?;
-    let drain = async {
-        let (mut buffer, mut left) = ([0; 4096], GOODBYE_BYTES);
-        while left > 0 {
-            match stream.read(&mut buffer).await? {
-                0 => break,
-                length => left = left.saturating_sub(length),
-            }
-        }
-        Ok(())
-    };
-    timeout(GOODBYE_TIME, drain).await?
 }
 
 fn main() -> ExitCode {

@@ -1,0 +1,111 @@
+//! The servers: which programs they are, how they are built and started.
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// What is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Kv,
+    Http,
+    Echo,
+}
+
+/// One server program and how it is started.
+#[derive(Debug)]
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    program: PathBuf,
+    args: &'static [&'static str],
+}
+
+/// A server that runs until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) addr: String,
+}
+
+impl Kind {
+    /// The example of raddle; its twin adds `_tokio`.
+    fn example(self) -> &'static str {
+        match self {
+            Kind::Kv => "kv_server",
+            Kind::Http => "http_hello",
+            Kind::Echo => "echo_server",
+        }
+    }
+
+    fn twin(self) -> String {
+        format!("{}_tokio", self.example())
+    }
+}
+
+/// raddle, and tokio with either scheduler, built like this program itself, which lies in `directory`.
+pub(crate) fn all(kind: Kind, directory: &Path) -> Result<[Contender; 3], String> {
+    let (raddle, tokio) = (directory.join("examples").join(kind.example()), directory.join(kind.twin()));
+    if let Some(missing) = [&raddle, &tokio].into_iter().find(|program| !program.exists()) {
+        return Err(format!("{} is missing: leave out --no-build", missing.display()));
+    }
+    Ok([
+        Contender { name: "raddle", program: raddle, args: &["--workers", "2"] },
+        Contender { name: "tokio mt", program: tokio.clone(), args: &["--workers", "2", "--flavor", "mt"] },
+        Contender { name: "tokio ct", program: tokio, args: &["--flavor", "ct"] },
+    ])
+}
+
+/// Into the directory of this program, so that all of them are of one profile.
+pub(crate) fn build(kind: Kind, directory: &Path) -> Result<(), String> {
+    let profile = match directory.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev",
+        Some(name) => name,
+        None => return Err(format!("{} is no target directory of cargo", directory.display())),
+    };
+    let target = directory.parent().ok_or("a target directory has a parent")?;
+    for what in [["-p", "raddle", "--example", kind.example()], ["-p", "raddle-bench", "--bin", &kind.twin()]] {
+        let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["build", "--quiet", "--profile", profile, "--target-dir"])
+            .arg(target)
+            .args(what)
+            .status()
+            .map_err(|error| format!("cannot start cargo: {error}"))?;
+        if !status.success() {
+            return Err(format!("cargo build {} failed", what.join(" ")));
+        }
+    }
+    Ok(())
+}
+
+impl Server {
+    /// On a free port, which its first line tells.
+    pub(crate) fn start(contender: &Contender) -> Result<Server, String> {
+        let mut process = Command::new(&contender.program)
+            .args(["--addr", "127.0.0.1:0"])
+            .args(contender.args)
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", contender.program.display()))?;
+        let stdout = process.stdout.take().ok_or("a piped stdout")?;
+        let mut server = Server { process, addr: String::new() };
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).map_err(|error| format!("{}: {error}", contender.name))?;
+        let addr = line.trim_end().strip_prefix("listening on ");
+        server.addr = addr.ok_or_else(|| format!("{} does not listen: {line:?}", contender.name))?.into();
+        Ok(server)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A server that has died already was noticed by whoever talked to it.
+        _ = self.process.kill();
+        _ = self.process.wait();
+    }
+}

@@ -1,0 +1,113 @@
+//! Servers of either runtime under a client: what a request costs the server in processor time and in system calls.
+//!
+//! Each server is a process of its own, and each measurement has a new one. Servers and client share one core, which
+//! gives the steadiest figures: requests per second say little then, and nothing else is asked here but what a request
+//! costs the server. raddle and tokio take turns, in an order that changes from round to round, so that neither a
+//! machine that slows down nor going second decides anything.
+
+mod client;
+mod contender;
+mod options;
+mod rows;
+mod syscalls;
+
+use std::env;
+use std::path::PathBuf;
+
+use self::contender::{Contender, Kind, Server};
+pub(crate) use self::options::{Servers, parse, parse_http};
+use self::rows::Row;
+use crate::cpu::{self, Pinned};
+use crate::measure::Figures;
+use crate::report::{self, Line};
+use crate::rows::Group;
+
+/// The names of the contenders: raddle, and tokio with either scheduler.
+const NAMES: [&str; 3] = ["raddle", "mt", "ct"];
+
+pub(crate) fn compare(options: &Servers) -> Result<(), String> {
+    let rows = options.rows()?;
+    if options.list {
+        rows.iter().for_each(|row| println!("{:10} {}", row.name, row.client));
+        return Ok(());
+    }
+    rows.iter().try_for_each(|row| row.client.is_installed())?;
+    let directory = directory()?;
+    if options.build {
+        let mut kinds: Vec<Kind> = rows.iter().map(|row| row.kind).collect();
+        kinds.dedup();
+        kinds.into_iter().try_for_each(|kind| contender::build(kind, &directory))?;
+    }
+    let pinned = Pinned::to_one_core().map_err(|error| format!("cannot stay on one core: {error}"))?;
+    let mut lines = Vec::new();
+    for row in &rows {
+        let contenders = contender::all(row.kind, &directory)?;
+        lines.extend(costs(row, &contenders, options)?);
+        if options.syscalls {
+            lines.extend(calls(row, &contenders, options)?);
+        }
+    }
+    drop(pinned);
+    println!("{}", if options.json { report::json(&lines) } else { report::table(&lines) });
+    Ok(())
+}
+
+/// Where this program lies, and the servers built like it.
+fn directory() -> Result<PathBuf, String> {
+    let this = env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
+    Ok(this.parent().ok_or("this program lies in no directory")?.to_path_buf())
+}
+
+/// Processor time per request, over all rounds but the first, which warms up and is thrown away.
+fn costs(row: &Row, contenders: &[Contender; 3], options: &Servers) -> Result<[Line; 2], String> {
+    let mut costs: [Vec<f64>; 3] = Default::default();
+    for round in 0..=options.pairs {
+        let mut order = [0, 1, 2];
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for index in order {
+            let cost = cost_per_request(row, &contenders[index], options)?;
+            eprintln!("[{round}/{}] {} {}: {cost:.2} µs per request", options.pairs, row.name, NAMES[index]);
+            if round > 0 {
+                costs[index].push(cost);
+            }
+        }
+    }
+    Ok(against_tokio(row, "", "µs", &costs))
+}
+
+/// System calls per request. They are counted, so one measurement is enough; and it slows the server down, so that its
+/// time is not looked at.
+fn calls(row: &Row, contenders: &[Contender; 3], options: &Servers) -> Result<[Line; 2], String> {
+    let mut counts: [Vec<f64>; 3] = Default::default();
+    for (contender, counts) in contenders.iter().zip(&mut counts) {
+        let server = Server::start(contender)?;
+        let trace = syscalls::Trace::attach(server.id())?;
+        let requests = row.client.load(&server.addr, options.seconds)?;
+        let calls = trace.stop()?;
+        let calls = calls as f64 / requests as f64;
+        eprintln!("{} {}: {calls:.2} system calls per request", row.name, contender.name);
+        counts.push(calls);
+    }
+    Ok(against_tokio(row, " calls", "", &counts))
+}
+
+/// Microseconds of the server's processor time for each request that was answered.
+fn cost_per_request(row: &Row, contender: &Contender, options: &Servers) -> Result<f64, String> {
+    let server = Server::start(contender)?;
+    let cpu = || cpu::of_process(server.id()).map_err(|error| format!("{} has gone: {error}", contender.name));
+    let before = cpu()?;
+    let requests = row.client.load(&server.addr, options.seconds)?;
+    let used = cpu()? - before;
+    Ok(used.as_secs_f64() * 1e6 / requests as f64)
+}
+
+fn against_tokio(row: &Row, suffix: &str, unit: &'static str, values: &[Vec<f64>; 3]) -> [Line; 2] {
+    let [raddle, mt, ct] = values;
+    let against = |name: &str, tokio: &[f64]| {
+        let pairs: Vec<(f64, f64)> = raddle.iter().copied().zip(tokio.iter().copied()).collect();
+        Line { name: format!("{}_{name}{suffix}", row.name), group: Group::Network, unit, figures: Figures::of(&pairs) }
+    };
+    [against(NAMES[1], mt), against(NAMES[2], ct)]
+}
