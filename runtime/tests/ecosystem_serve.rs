@@ -363,6 +363,25 @@ fn what_goes_wrong_with_a_connection_is_told_and_ends_that_one() {
     assert!(reports.len() == 1 && reports[0].contains("the handler's own"), "{reports:?}");
 }
 
+/// If nothing else is said, the runtime is told; but not of clients that just go.
+#[test]
+fn the_runtime_is_told_what_nobody_else_wants_to_know() {
+    let _watch = watch();
+    let reports = Reports::default();
+    reports.of(runner(2)).run(async {
+        let server = served(router()).await;
+        for said in ["nonsense\r\n\r\n", "GET / HT"] {
+            let mut client = Client::to(server.address).await;
+            client.say(said).await;
+            client.stream.shutdown(std::net::Shutdown::Write).unwrap();
+            client.rest().await;
+        }
+        server.end().await;
+    });
+    let reports = reports.take();
+    assert!(reports.len() == 1 && reports[0].contains("the connection of 127.0.0.1:"), "{reports:?}");
+}
+
 /// A hundred requests over one connection, all under way at once: none is answered before all have come.
 #[test]
 fn http2_has_a_hundred_streams_at_once() {
