@@ -156,6 +156,8 @@ impl Runner {
     /// use std::future::pending;
     /// use raddle::{FinallyExt, RunError, Runner};
     ///
+    /// # // A shell lets its background jobs ignore it.
+    /// # unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     /// let serve = async {
     /// #   rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT).unwrap();
     ///     pending::<()>().await // until somebody presses Ctrl-C
