@@ -31,6 +31,12 @@ impl Connect {
     pub(super) fn new(resolve: Resolve) -> Connect {
         Connect { resolve: Some(resolve), left: Vec::new().into_iter(), trying: None, failed: None }
     }
+
+    /// The name that is to be looked up, before it is; `None` where the address was given as a number.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.resolve.as_ref().and_then(Resolve::name)
+    }
 }
 
 impl Future for Connect {
