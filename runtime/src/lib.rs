@@ -35,6 +35,8 @@ pub mod signal;
 pub mod streams;
 pub mod sync;
 mod task;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use api::as_completed::{AsCompleted, AsCompletedInTime, NextCompleted, NextInTime, as_completed};
 pub use api::callbacks::{CallHandle, call_at, call_later, call_soon};
@@ -69,6 +71,8 @@ pub use api::with::{AsyncClose, with};
 pub use api::yield_now::{YieldNow, yield_now};
 pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
+#[cfg(feature = "tls")]
+pub use streams::start_tls;
 pub use streams::{
     Feeder, HandlerOutput, OpenConnection, ReadError, Server, StartServer, StreamReader, StreamWriter, open_connection,
     start_server,

@@ -6,14 +6,22 @@ use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+#[cfg(feature = "tls")]
+use std::time::Duration;
 
 use raddle_io::net::{Connect, TcpStream, ToSocketAddrs};
 
 use super::DEFAULT_LIMIT;
 use super::connection::Connection;
 use super::reader::StreamReader;
+#[cfg(feature = "tls")]
+use super::start_tls::{StartTls, StartingTls};
+#[cfg(feature = "tls")]
+use super::tls_options::TlsOptions;
 use super::transport::Transport;
 use super::writer::StreamWriter;
+#[cfg(feature = "tls")]
+use crate::shim::Arc;
 
 /// Connects, and gives a reader and a writer: asyncio's `open_connection`.
 ///
@@ -39,7 +47,13 @@ use super::writer::StreamWriter;
 /// ```
 #[track_caller]
 pub fn open_connection(address: impl ToSocketAddrs) -> OpenConnection {
-    OpenConnection { connect: TcpStream::connect(address), limit: DEFAULT_LIMIT, at: Location::caller() }
+    OpenConnection {
+        connect: TcpStream::connect(address),
+        limit: DEFAULT_LIMIT,
+        #[cfg(feature = "tls")]
+        tls: TlsOptions::default(),
+        at: Location::caller(),
+    }
 }
 
 /// A connection to be made. Made by [`open_connection`].
@@ -47,6 +61,8 @@ pub fn open_connection(address: impl ToSocketAddrs) -> OpenConnection {
 pub struct OpenConnection {
     connect: Connect,
     limit: usize,
+    #[cfg(feature = "tls")]
+    tls: TlsOptions,
     at: &'static Location<'static>,
 }
 
@@ -58,26 +74,83 @@ impl OpenConnection {
     }
 }
 
+/// With the feature `tls`.
+#[cfg(feature = "tls")]
+impl OpenConnection {
+    /// Secures the connection: awaiting it goes through the handshake, too. `raddle::tls` has helpers that make such a
+    /// configuration.
+    ///
+    /// Errors are then also those of [`start_tls`](super::start_tls).
+    pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> OpenConnection {
+        self.tls.side = Some(config.into());
+        self
+    }
+
+    /// The name, or the IP address, that the server's certificate must be for: the host of the address unless said
+    /// otherwise.
+    pub fn server_hostname(mut self, name: &str) -> OpenConnection {
+        self.tls.server_hostname = Some(name.to_owned());
+        self
+    }
+
+    /// How long the handshake may take: 60 seconds unless said otherwise.
+    pub fn tls_handshake_timeout(mut self, limit: Duration) -> OpenConnection {
+        self.tls.handshake_timeout = limit;
+        self
+    }
+
+    /// How long the farewell may take when the connection is closed, the peer's answer included: 30 seconds unless said
+    /// otherwise. After that the connection is closed without.
+    pub fn tls_shutdown_timeout(mut self, limit: Duration) -> OpenConnection {
+        self.tls.shutdown_timeout = limit;
+        self
+    }
+}
+
 impl IntoFuture for OpenConnection {
     type Output = io::Result<(StreamReader, StreamWriter)>;
     type IntoFuture = Opening;
 
-    fn into_future(self) -> Opening {
-        Opening(self)
+    #[cfg_attr(not(feature = "tls"), allow(unused_mut, reason = "a client of TLS wants to know the name"))]
+    fn into_future(mut self) -> Opening {
+        #[cfg(feature = "tls")]
+        if self.tls.server_hostname.is_none() {
+            self.tls.server_hostname = self.connect.name().map(str::to_owned);
+        }
+        Opening {
+            options: self,
+            #[cfg(feature = "tls")]
+            securing: None,
+        }
     }
 }
 
 /// A connection being made: the future of [`OpenConnection`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Opening(OpenConnection);
+pub struct Opening {
+    options: OpenConnection,
+    /// It is connected, and not secured yet.
+    #[cfg(feature = "tls")]
+    securing: Option<StartingTls>,
+}
 
 impl Future for Opening {
     type Output = io::Result<(StreamReader, StreamWriter)>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut self.0;
-        let stream = ready!(Pin::new(&mut this.connect).poll(cx))?;
-        Poll::Ready(Ok(streams(Transport::Tcp(stream), this.limit, this.at)))
+        #[cfg(feature = "tls")]
+        if let Some(securing) = &mut self.securing {
+            return Pin::new(securing).poll(cx);
+        }
+        let options = &mut self.options;
+        let stream = ready!(Pin::new(&mut options.connect).poll(cx))?;
+        let (reader, writer) = streams(Transport::Tcp(stream), options.limit, options.at);
+        #[cfg(feature = "tls")]
+        if options.tls.side.is_some() {
+            let start = StartTls { reader, writer, options: options.tls.clone(), at: options.at };
+            return Pin::new(self.securing.insert(start.into_future())).poll(cx);
+        }
+        Poll::Ready(Ok((reader, writer)))
     }
 }
 
@@ -93,12 +166,15 @@ pub(super) fn streams(
 
 impl fmt::Debug for OpenConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenConnection").field("connect", &self.connect).field("limit", &self.limit).finish()
+        f.debug_struct("OpenConnection")
+            .field("connect", &self.connect)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.options.fmt(f)
     }
 }

@@ -7,6 +7,8 @@ use std::net::SocketAddr;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+#[cfg(feature = "tls")]
+use std::time::Duration;
 
 use raddle_io::net::{Resolve, ToSocketAddrs};
 
@@ -16,6 +18,9 @@ use super::clients::Clients;
 use super::connection::Connection;
 use super::listen::{Listener, Options};
 use super::reader::StreamReader;
+use super::securing::Securing;
+#[cfg(feature = "tls")]
+use super::tls_options::TlsOptions;
 use super::writer::StreamWriter;
 use crate::api::finally::Exit;
 use crate::api::spawn::{NO_RUNTIME, create_on};
@@ -80,6 +85,8 @@ where
         max_connections: None,
         backlog: BACKLOG,
         reuse_port: false,
+        #[cfg(feature = "tls")]
+        tls: TlsOptions::default(),
         at: Location::caller(),
     }
 }
@@ -93,6 +100,8 @@ pub struct StartServer<H> {
     max_connections: Option<usize>,
     backlog: u32,
     reuse_port: bool,
+    #[cfg(feature = "tls")]
+    tls: TlsOptions,
     at: &'static Location<'static>,
 }
 
@@ -146,10 +155,40 @@ impl<H> StartServer<H> {
         });
         let handler = self.handler.take().expect("a server is started once");
         for listener in listeners {
-            let accepting = accept(inner.clone(), listener, handler.clone(), self.limit, self.at);
+            let secure = Securing {
+                #[cfg(feature = "tls")]
+                options: self.tls.side.is_some().then(|| Arc::new(self.tls.clone())),
+            };
+            let accepting = accept(inner.clone(), listener, handler.clone(), self.limit, secure, self.at);
             create_on(&shared, accepting, self.at).detach();
         }
         Ok(Server { inner })
+    }
+}
+
+/// With the feature `tls`.
+#[cfg(feature = "tls")]
+impl<H> StartServer<H> {
+    /// Secures every connection. The handshake is part of the connection's own task: one that takes its time keeps
+    /// nobody else waiting, and the handler begins after it. One that fails is reported to
+    /// [`on_exception`](crate::Runner::on_exception) with the peer's address, unless the peer has just gone away.
+    /// `raddle::tls` has helpers that make such a configuration.
+    pub fn tls(mut self, config: Arc<rustls::ServerConfig>) -> StartServer<H> {
+        self.tls.side = Some(config.into());
+        self
+    }
+
+    /// How long a handshake may take: 60 seconds unless said otherwise.
+    pub fn tls_handshake_timeout(mut self, limit: Duration) -> StartServer<H> {
+        self.tls.handshake_timeout = limit;
+        self
+    }
+
+    /// How long the farewell may take when a connection is closed, the peer's answer included: 30 seconds unless said
+    /// otherwise. After that the connection is closed without.
+    pub fn tls_shutdown_timeout(mut self, limit: Duration) -> StartServer<H> {
+        self.tls.shutdown_timeout = limit;
+        self
     }
 }
 
