@@ -135,6 +135,16 @@ fn what_was_written_arrives_when_the_handles_are_dropped() {
     }
 }
 
+/// Numbers that look random and are the same each time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+}
+
 /// Reads are dropped at random moments while the other side sends in pieces: no byte is lost or doubled.
 #[test]
 fn reads_that_are_dropped_lose_nothing() {
@@ -144,20 +154,22 @@ fn reads_that_are_dropped_lose_nothing() {
         let sent = pattern(scaled(4 << 20));
         let bytes = sent.clone();
         let sending = create_task(async move {
-            for (index, chunk) in bytes.chunks(3_333).enumerate() {
-                far_writer.write(chunk);
+            let (mut rest, mut random) = (&bytes[..], Random(7));
+            while !rest.is_empty() {
+                let (piece, more) = rest.split_at(rest.len().min(1 + random.below(2_000)));
+                far_writer.write(piece);
                 far_writer.drain().await.unwrap();
-                if index % 3 == 0 {
+                rest = more;
+                for _ in 0..random.below(4) {
                     yield_now().await;
                 }
             }
             far_writer.close();
         });
-        let (mut read, mut random, mut dropped) = (Vec::new(), 1_u64, 0);
+        let (mut read, mut random, mut dropped) = (Vec::new(), Random(1), 0);
         loop {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let mut patience = random >> 62;
-            let mut reading = pin!(reader.read_exactly((random >> 48) as usize % 50_000 + 1));
+            let mut patience = random.below(3);
+            let mut reading = pin!(reader.read_exactly(1 + random.below(10_000)));
             let impatient = poll_fn(|cx| match reading.as_mut().poll(cx) {
                 Poll::Pending if patience == 0 => Poll::Ready(None),
                 polled => {
