@@ -696,3 +696,42 @@ fn wrong_pem_is_explained() {
     let error = client_config_with_roots_pem(LEAF_KEY, &[]).unwrap_err().to_string();
     assert!(error.contains("the roots") && error.contains("no certificate"), "{error}");
 }
+
+/// The peer asks for new keys while this side's sending waits for room: the answer is the reader's to send, and must
+/// neither be lost nor cost the sending its wake-up.
+#[test]
+fn new_keys_in_the_middle_of_a_transfer() {
+    let _watch = watch();
+    runner(2).on_exception(|_| {}).run(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let sent = pattern(8 << 20);
+        let peer = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut tls = rustls::ServerConnection::new(server_config()).unwrap();
+            while tls.is_handshaking() {
+                tls.complete_io(&mut socket).unwrap();
+            }
+            let mut all = Vec::new();
+            for _ in 0..20 {
+                tls.refresh_traffic_keys().unwrap();
+                rustls::Stream::new(&mut tls, &mut socket).write_all(b"go on\n").unwrap();
+                let mut piece = vec![0; 100_000];
+                rustls::Stream::new(&mut tls, &mut socket).read_exact(&mut piece).unwrap();
+                all.extend_from_slice(&piece);
+            }
+            rustls::Stream::new(&mut tls, &mut socket).read_to_end(&mut all).unwrap();
+            tls.send_close_notify();
+            tls.complete_io(&mut socket).unwrap();
+            all
+        });
+        let (mut reader, mut writer) = connect(address).await;
+        writer.write(&sent);
+        writer.shutdown_write();
+        for _ in 0..20 {
+            assert_eq!(reader.read_line().await.unwrap(), "go on\n");
+        }
+        assert_eq!(reader.read_to_end().await.unwrap(), "");
+        assert!(peer.join().unwrap() == sent);
+    });
+}

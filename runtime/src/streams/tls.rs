@@ -194,3 +194,7 @@ impl fmt::Debug for Tls {
         f.debug_struct("Tls").field("version", &version).field("over", self.socket()).finish()
     }
 }
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tests;
