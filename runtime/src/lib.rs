@@ -17,6 +17,36 @@
 //! assert_eq!(data, 1);
 //! ```
 //!
+//! # Features
+//!
+//! None is on unless asked for. Each adds to what is there and stands alone.
+//!
+//! * `stream`: the trait `Stream` for what gives one item after the other.
+//! * `tokio`: tokio's `AsyncRead` and `AsyncWrite` for the sockets. Nothing of tokio's runtime comes with it.
+//! * `hyper`: hyper's `Read` and `Write` for the sockets, `HyperExecutor` and `HyperTimer`.
+//! * `tower`: `serve`, for axum's `Router` and other services of tower, over HTTP/1 and HTTP/2; a layer for timeouts.
+//! * `tokio-context`: `tokio_context`, for code that insists on a tokio runtime.
+//!
+//! ```
+//! # #[cfg(feature = "tokio")]
+//! raddle::run(async {
+//!     use raddle::{TcpListener, TcpStream};
+//!     use tokio::io::{AsyncBufReadExt, BufReader};
+//!
+//!     let listener = TcpListener::bind("127.0.0.1:0").await?;
+//!     let mut client = TcpStream::connect(listener.local_addr()?).await?;
+//!     client.write_all(b"one\ntwo\n").await?;
+//!     let (stream, _peer) = listener.accept().await?;
+//!     // With the feature `tokio`, what is written for tokio's traits takes raddle's sockets.
+//!     let mut lines = BufReader::new(stream).lines();
+//!     assert_eq!(lines.next_line().await?.as_deref(), Some("one"));
+//!     std::io::Result::Ok(())
+//! })
+//! .unwrap();
+//! ```
+//!
+//! # How it is made
+//!
 //! Layers, from below: [`net`], [`sleep`] and the reactor come from `raddle-io`, which knows wakers and no tasks;
 //! `task` is what a task is as data; `scheduler` decides who runs what; `harness` polls; `api` is what you see here.
 //! Unsafe code is allowed in the modules that say `allow(unsafe_code)`, where they are declared or on top of their
@@ -26,6 +56,8 @@
 pub(crate) use raddle_io::shim;
 
 mod api;
+#[cfg(any(feature = "hyper", feature = "tokio-context"))]
+mod ecosystem;
 #[allow(unsafe_code)]
 mod harness;
 pub mod porting;
@@ -69,6 +101,18 @@ pub use api::try_gather::{TryAll, TryGather, TryGatherState, TryGathering, try_g
 pub use api::wait::{Wait, WaitResult, When, wait};
 pub use api::with::{AsyncClose, with};
 pub use api::yield_now::{YieldNow, yield_now};
+#[cfg(feature = "hyper")]
+pub use ecosystem::hyper;
+#[cfg(feature = "hyper")]
+#[doc(no_inline)]
+pub use ecosystem::hyper::{HyperExecutor, HyperTimer};
+#[cfg(feature = "tokio-context")]
+pub use ecosystem::tokio_context::{InTokio, TokioContext, tokio_context};
+#[cfg(feature = "tower")]
+pub use ecosystem::tower;
+#[cfg(feature = "tower")]
+#[doc(no_inline)]
+pub use ecosystem::tower::{Serve, TimeoutLayer, serve};
 pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
 #[cfg(feature = "tls")]

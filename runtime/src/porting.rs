@@ -62,6 +62,9 @@
 //! | `signal::ctrl_c` | [`signal::ctrl_c`](crate::signal::ctrl_c), [`Runner::graceful`](crate::Runner::graceful) | |
 //! | `Handle::spawn`, `Handle::block_on` | [`Handle::create_task`](crate::Handle::create_task), [`Handle::block_on`](crate::Handle::block_on) | |
 //! | `net::TcpStream`, `TcpListener` | [`TcpStream`](crate::TcpStream), [`TcpListener`](crate::TcpListener) | read and write take `&self` |
+//! | `AsyncRead`, `AsyncWrite` | the sockets have them | feature `tokio` |
+//! | `axum::serve`, `hyper_util::rt` | `serve`, `HyperExecutor`, `HyperTimer` | features `tower`, `hyper` |
+//! | what needs tokio itself | `tokio_context`, `TokioContext` | feature `tokio-context`; runs on raddle's workers |
 //!
 //! # Traps
 //!

@@ -2,12 +2,18 @@
 
 mod addr;
 mod connect;
+#[cfg(feature = "hyper")]
+mod hyper_traits;
 mod poll_into;
 mod split;
 mod tcp_listener;
 mod tcp_stream;
 mod tcp_stream_traits;
+#[cfg(feature = "tokio")]
+mod tokio_traits;
 mod transfer;
+#[cfg(any(feature = "hyper", feature = "tokio"))]
+mod uninit;
 
 pub use addr::{Resolve, ToSocketAddrs};
 pub use connect::Connect;

@@ -111,7 +111,7 @@ macro_rules! delegate_write {
 pub(super) use delegate_write;
 
 impl TcpStream {
-    fn stream(&self) -> &TcpStream {
+    pub(super) fn stream(&self) -> &TcpStream {
         self
     }
 }

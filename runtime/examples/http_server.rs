@@ -1,0 +1,73 @@
+//! An HTTP server with axum's router on raddle: routes, JSON, bodies of any length, WebSockets, and an orderly end.
+//!
+//! ```text
+//! cargo run --release -p raddle --features tower --example http_server -- --addr 127.0.0.1:8080 --workers 2
+//! curl -i http://127.0.0.1:8080/
+//! curl -d '[1, 2]' -H 'content-type: application/json' http://127.0.0.1:8080/json
+//! curl http://127.0.0.1:8080/lines/1000000 | tail -n 1
+//! curl --data-binary @Cargo.lock http://127.0.0.1:8080/echo
+//! curl --http2-prior-knowledge http://127.0.0.1:8080/sleep/3000
+//! websocat ws://127.0.0.1:8080/ws
+//! ```
+//!
+//! Port 0 takes a free one; the first line tells which. Press Ctrl-C, or `kill` it, while the sleeper sleeps: nobody is
+//! let in any more, the sleeper is answered, WebSockets are told goodbye, and the program returns.
+
+#[path = "server/options.rs"]
+mod options;
+#[path = "server/routes.rs"]
+mod routes;
+#[path = "server/websocket.rs"]
+mod websocket;
+
+use std::env;
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use axum::routing::any;
+use raddle::tower::Listener;
+use raddle::{Runner, Signal, TcpListener, race, serve, signal, sleep};
+
+use crate::options::Options;
+
+/// How long requests under way are waited for at the end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn listen_and_serve(options: &Options) -> io::Result<()> {
+    let listener = TcpListener::bind(&options.addr).await?;
+    let address = listener.local_addr()?;
+    let end = asked_to_end()?;
+    println!("listening on {address}");
+    serve_all(listener, end).await
+}
+
+/// Ctrl-C, or `kill`. From the call on, they have no other effect.
+fn asked_to_end() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let (mut interrupts, mut terminations) = (signal(Signal::INT)?, signal(Signal::TERM)?);
+    Ok(async move { race((interrupts.recv(), terminations.recv())).await })
+}
+
+/// Serves whatever kind of connection the listener has.
+async fn serve_all(listener: impl Listener, end: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    let router = routes::routes(sleep).route("/ws", any(websocket::upgrade));
+    serve(listener, router).graceful(end).graceful_timeout(PATIENCE).await
+}
+
+fn main() -> ExitCode {
+    let options = match options::parse(env::args().skip(1), "127.0.0.1:8080") {
+        Ok(options) => options,
+        Err(message) => {
+            eprintln!("http_server: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    match Runner::new().workers(options.workers).run(listen_and_serve(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The error names the address.
+            eprintln!("http_server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

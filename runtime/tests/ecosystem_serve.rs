@@ -1,0 +1,440 @@
+//! `serve` and its clients: what a connection of HTTP/1 or HTTP/2 can do, and what clients do to it.
+
+mod common;
+mod http_support;
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use common::{Reports, runner, virtual_runner, watch};
+use futures_util::future;
+use http_body_util::{BodyExt, StreamBody};
+use http_support::{Client, Served, served, served_with};
+use hyper::StatusCode;
+use hyper::body::Frame;
+use hyper::header::{HeaderMap, HeaderValue};
+use raddle::hyper::FuturesIo;
+use raddle::{
+    Event, Exit, FinallyExt, HyperExecutor, HyperTimer, TcpStream, TimeoutLayer, create_task, gather, promise, sleep,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn router() -> Router {
+    Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/json", get(|| async { Json(serde_json::json!({ "answer": 42 })) }))
+        .route("/echo", post(|body: Bytes| async { body }))
+}
+
+#[test]
+fn a_connection_is_kept_for_many_requests() {
+    let _watch = watch();
+    runner(2).run(async {
+        let server = served(router()).await;
+        let mut client = Client::to(server.address).await;
+        for _ in 0..100 {
+            let answer = client.get("/").await;
+            assert_eq!((answer.status(), answer.body.as_str()), (200, "hello"));
+        }
+        let answer = client.get("/json").await;
+        assert_eq!(
+            (answer.header("content-type"), answer.body.as_str()),
+            (Some("application/json"), "{\"answer\":42}")
+        );
+        client.say("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody").await;
+        assert_eq!(client.answer().await.body, "body");
+        client.say("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").await;
+        assert!(client.rest().await.ends_with("hello"));
+        server.end().await;
+    });
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let _watch = watch();
+    runner(2).run(async {
+        let server = served(router()).await;
+        let mut client = Client::to(server.address).await;
+        let all: String =
+            (0..200).map(|n| format!("POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n{n:04}")).collect();
+        client.say(&all).await;
+        for n in 0..200 {
+            assert_eq!(client.answer().await.body, format!("{n:04}"));
+        }
+        server.end().await;
+    });
+}
+
+/// The handler gives the connection another protocol; the server has forgotten it then, and does not wait for it.
+#[test]
+fn an_upgraded_connection_speaks_another_protocol() {
+    let _watch = watch();
+    runner(2).run(async {
+        async fn upgrade(request: Request) -> Response {
+            create_task(async move {
+                use futures_util::{AsyncReadExt, AsyncWriteExt};
+                let mut io = FuturesIo::new(hyper::upgrade::on(request).await.unwrap());
+                let mut buffer = [0; 5];
+                while io.read_exact(&mut buffer).await.is_ok() {
+                    buffer.reverse();
+                    io.write_all(&buffer).await.unwrap();
+                }
+            })
+            .detach();
+            let answer = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+            answer.header("Connection", "upgrade").header("Upgrade", "reverse").body(Body::empty()).unwrap()
+        }
+        let server = served(Router::new().route("/", get(upgrade))).await;
+        let mut client = Client::to(server.address).await;
+        // The first words of the new protocol come in one piece with the request.
+        client.say("GET / HTTP/1.1\r\nHost: test\r\nConnection: upgrade\r\nUpgrade: reverse\r\n\r\nabcde").await;
+        assert!(client.until(b"\r\n\r\n").await.starts_with("HTTP/1.1 101 "));
+        assert_eq!(client.exactly(5).await, "edcba");
+        server.end().await;
+        client.say("12345").await;
+        assert_eq!(client.exactly(5).await, "54321");
+    });
+}
+
+#[test]
+fn trailers_come_in_and_go_out() {
+    let _watch = watch();
+    runner(2).run(async {
+        async fn swap(request: Request) -> Response {
+            let body = request.into_body().collect().await.unwrap();
+            let seen = body.trailers().and_then(|trailers| trailers.get("sum")).cloned();
+            let trailers = HeaderMap::from_iter([(
+                "sum".parse().unwrap(),
+                seen.unwrap_or_else(|| HeaderValue::from_static("none")),
+            )]);
+            let frames = [Frame::data(body.to_bytes()), Frame::trailers(trailers)].map(Ok::<_, Infallible>);
+            let body = Body::new(StreamBody::new(futures_util::stream::iter(frames)));
+            Response::builder().header("Trailer", "sum").body(body).unwrap()
+        }
+        let server = served(Router::new().route("/", post(swap))).await;
+        let mut client = Client::to(server.address).await;
+        client.say("POST / HTTP/1.1\r\nHost: test\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        client.say("3\r\nabc\r\n3\r\ndef\r\n0\r\nsum: 6\r\n\r\n").await;
+        let answer = client.answer().await;
+        assert_eq!((answer.body.as_str(), answer.header("sum")), ("abcdef", Some("6")));
+        server.end().await;
+    });
+}
+
+#[test]
+fn who_expects_to_be_told_to_go_on_is_told() {
+    let _watch = watch();
+    runner(2).run(async {
+        let router = router().route("/refused", post(|| async { StatusCode::PAYLOAD_TOO_LARGE }));
+        let server = served(router).await;
+        let mut client = Client::to(server.address).await;
+        let head = "Host: test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
+        client.say(&format!("POST /echo HTTP/1.1\r\n{head}")).await;
+        assert_eq!(client.until(b"\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
+        client.say("body").await;
+        assert_eq!(client.answer().await.body, "body");
+        client.say(&format!("POST /refused HTTP/1.1\r\n{head}")).await;
+        assert_eq!(client.answer().await.status(), 413, "nobody wants the body");
+        server.end().await;
+    });
+}
+
+/// `printf … | nc` does this: the request, and the end of all that the client has to say.
+#[test]
+fn a_client_that_closes_its_side_is_answered() {
+    let _watch = watch();
+    runner(2).run(async {
+        let slow = || async {
+            sleep(Duration::from_millis(10)).await;
+            "slow"
+        };
+        let server = served(router().route("/slow", get(slow))).await;
+        for path in ["/", "/slow"] {
+            let mut client = Client::to(server.address).await;
+            client.say(&format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n")).await;
+            client.stream.shutdown(std::net::Shutdown::Write).unwrap();
+            let answer = client.rest().await;
+            assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\r\n\r\n"), "{path}: {answer}");
+        }
+        server.end().await;
+    });
+}
+
+/// Where a closed side counts as a vanished client: the request is cancelled, and its cleanup runs.
+#[test]
+fn the_request_of_a_client_that_vanishes_is_cancelled_where_that_is_asked_for() {
+    let _watch = watch();
+    runner(2).run(async {
+        let (begun, cancelled) = (Arc::new(Event::new()), Arc::new(Event::new()));
+        let handler = {
+            let (begun, cancelled) = (begun.clone(), cancelled.clone());
+            move || {
+                let (begun, cancelled) = (begun.clone(), cancelled.clone());
+                async move {
+                    begun.set();
+                    let endless = future::pending::<()>().finally(move |exit| async move {
+                        assert_eq!(exit, Exit::Cancelled);
+                        cancelled.set();
+                    });
+                    endless.await;
+                }
+            }
+        };
+        let server = served_with(router().route("/endless", get(handler)), |serve| serve.half_close(false)).await;
+        let mut client = Client::to(server.address).await;
+        client.say("GET /endless HTTP/1.1\r\nHost: test\r\n\r\n").await;
+        begun.wait().await;
+        drop(client);
+        cancelled.wait().await;
+        let mut other = Client::to(server.address).await;
+        assert_eq!(other.get("/").await.status(), 200, "others are served");
+        drop(other);
+        server.end().await;
+    });
+}
+
+/// A client that goes away in the middle of a long answer ends that answer and nothing else, and nobody is alarmed.
+#[test]
+fn a_client_that_vanishes_while_it_is_answered_ends_its_connection_only() {
+    let _watch = watch();
+    let reports = Reports::default();
+    reports.of(runner(2)).run(async {
+        let dropped = Arc::new(Event::new());
+        struct Drops(Arc<Event>);
+        impl Drop for Drops {
+            fn drop(&mut self) {
+                self.0.set();
+            }
+        }
+        let flood = {
+            let dropped = dropped.clone();
+            move || {
+                let guard = Drops(dropped.clone());
+                let endless = std::iter::repeat_with(move || {
+                    let _held = &guard;
+                    Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 65536]))
+                });
+                async { Body::from_stream(futures_util::stream::iter(endless)) }
+            }
+        };
+        let server = served(router().route("/flood", get(flood))).await;
+        let mut client = Client::to(server.address).await;
+        client.say("GET /flood HTTP/1.1\r\nHost: test\r\n\r\n").await;
+        client.until(b"\r\n\r\n").await;
+        drop(client);
+        dropped.wait().await;
+        assert_eq!(Client::to(server.address).await.get("/").await.status(), 200);
+        server.end().await;
+    });
+    assert_eq!(reports.take(), Vec::<String>::new());
+}
+
+/// One that never begins, one that drips, and one that begins as HTTP/2 does: each is sent away when its time is up. The
+/// clock is virtual; the server has not a second more than it was given.
+#[test]
+fn a_client_that_makes_no_request_in_time_is_sent_away() {
+    let _watch = watch();
+    virtual_runner().run(async {
+        let server = served_with(router(), |serve| serve.header_timeout(10 * SECOND)).await;
+        for beginning in ["", "G", "PRI * HT", "GET / HTTP/1.1\r\nHost: te", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+            let began = raddle::Instant::now();
+            let mut client = Client::to(server.address).await;
+            client.say(beginning).await;
+            client.rest().await;
+            let took = raddle::Instant::now() - began;
+            assert!(took >= 10 * SECOND && took < 11 * SECOND, "{beginning:?}: {took:?}");
+        }
+        // One byte a second is no better.
+        let client = Client::to(server.address).await;
+        let began = raddle::Instant::now();
+        for byte in "GET / HTTP/1.1\r\nHost: test\r\n\r\n".chars() {
+            sleep(SECOND).await;
+            if client.stream.write(byte.to_string().as_bytes()).await.is_err() {
+                break;
+            }
+        }
+        client.rest().await;
+        assert!(raddle::Instant::now() - began < 20 * SECOND);
+        // Who has been served may rest as long, and no longer.
+        let mut client = Client::to(server.address).await;
+        for _ in 0..3 {
+            sleep(9 * SECOND).await;
+            assert_eq!(client.get("/").await.status(), 200);
+        }
+        let began = raddle::Instant::now();
+        client.rest().await;
+        assert!(raddle::Instant::now() - began < 11 * SECOND);
+        server.end().await;
+    });
+}
+
+#[test]
+fn any_duration_is_a_timeout() {
+    let _watch = watch();
+    runner(1).run(async {
+        for duration in [Duration::MAX, u32::MAX * SECOND, SECOND] {
+            let server = served_with(router(), |serve| serve.header_timeout(duration).graceful_timeout(duration)).await;
+            assert_eq!(Client::to(server.address).await.get("/").await.status(), 200);
+            server.end().await;
+        }
+    });
+}
+
+/// A connection is a task, and memory: it must end with its client, though half-closed ones are answered.
+#[test]
+fn the_tasks_of_clients_that_have_gone_end() {
+    let _watch = watch();
+    runner(2).run(async {
+        let server = served(router()).await;
+        let before = raddle::all_tasks().len();
+        for _ in 0..20 {
+            let mut client = Client::to(server.address).await;
+            assert_eq!(client.get("/").await.status(), 200);
+            drop(client);
+            let silent = Client::to(server.address).await;
+            drop(silent);
+        }
+        while raddle::all_tasks().len() > before {
+            sleep(SECOND / 100).await;
+        }
+        server.end().await;
+    });
+}
+
+#[test]
+fn a_head_without_end_is_refused() {
+    let _watch = watch();
+    runner(2).run(async {
+        let server = served(router()).await;
+        let mut client = Client::to(server.address).await;
+        // Not all of it can be written: the server closes before its end.
+        let head = format!("GET / HTTP/1.1\r\nHost: test\r\nX: {}\r\n\r\n", "x".repeat(1 << 20));
+        let _ = client.stream.write_all(head.as_bytes()).await;
+        let answer = client.rest().await;
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+        let mut client = Client::to(server.address).await;
+        client.say(&format!("GET / HTTP/1.1\r\nHost: test\r\nX: {}\r\n\r\n", "x".repeat(50_000))).await;
+        assert_eq!(client.answer().await.status(), 200, "50,000 bytes are allowed");
+        drop(client);
+        server.end().await;
+    });
+}
+
+/// Each of these ends its own connection, is told to whoever wants to know, and leaves the server as it was.
+#[test]
+fn what_goes_wrong_with_a_connection_is_told_and_ends_that_one() {
+    let _watch = watch();
+    let reports = Reports::default();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    reports.of(runner(2)).run(async {
+        async fn panics() {
+            panic!("the handler's own")
+        }
+        let router = router().route("/panic", get(panics));
+        let kept = told.clone();
+        let server = served_with(router, |serve| {
+            serve.on_error(move |error| kept.lock().unwrap().push((error.is_departure(), error.to_string())))
+        })
+        .await;
+        for (said, heard) in [("nonsense\r\n\r\n", "HTTP/1.1 400 "), ("GET /panic HTTP/1.1\r\nHost: test\r\n\r\n", "")]
+        {
+            let mut client = Client::to(server.address).await;
+            client.say(said).await;
+            let answer = client.rest().await;
+            assert!(answer.starts_with(heard), "{said}: {answer}");
+        }
+        let mut client = Client::to(server.address).await;
+        client.say("GET / HT").await;
+        drop(client);
+        assert_eq!(Client::to(server.address).await.get("/").await.status(), 200);
+        server.end().await;
+    });
+    let told = std::mem::take(&mut *told.lock().unwrap());
+    assert!(told.iter().any(|(departure, text)| !departure && text.contains("127.0.0.1")), "{told:?}");
+    assert!(told.iter().all(|(departure, text)| *departure || text.contains("invalid HTTP")), "{told:?}");
+    let reports = reports.take();
+    assert!(reports.len() == 1 && reports[0].contains("the handler's own"), "{reports:?}");
+}
+
+/// A hundred requests over one connection, all under way at once: none is answered before all have come.
+#[test]
+fn http2_has_a_hundred_streams_at_once() {
+    let _watch = watch();
+    runner(2).run(async {
+        let all_here = Arc::new(raddle::Barrier::new(100));
+        let meet = {
+            let all_here = all_here.clone();
+            move |body: Bytes| {
+                let all_here = all_here.clone();
+                async move {
+                    all_here.wait().await.unwrap();
+                    body
+                }
+            }
+        };
+        let server = served(Router::new().route("/meet", post(meet))).await;
+        let (sender, connection) = http2_client(&server).await;
+        let requests = (0..100).map(|n| {
+            let mut sender = sender.clone();
+            async move {
+                sender.ready().await.unwrap();
+                let request = Request::post("http://test/meet").body(format!("{n:05}").repeat(2000)).unwrap();
+                let answer = sender.send_request(request).await.unwrap();
+                assert_eq!(answer.status(), 200);
+                let body = answer.into_body().collect().await.unwrap().to_bytes();
+                assert_eq!(&body[..5], format!("{n:05}").as_bytes());
+                body.len()
+            }
+        });
+        let lengths = gather(requests).await;
+        assert_eq!(lengths, vec![10_000; 100]);
+        drop(sender);
+        connection.await.unwrap().unwrap();
+        server.end().await;
+    });
+}
+
+type Http2Connection = hyper::client::conn::http2::Connection<TcpStream, String, HyperExecutor>;
+
+async fn http2_client(
+    server: &Served,
+) -> (hyper::client::conn::http2::SendRequest<String>, raddle::Task<<Http2Connection as Future>::Output>) {
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let mut builder = hyper::client::conn::http2::Builder::new(HyperExecutor::new());
+    let (sender, connection) = builder.timer(HyperTimer::new()).handshake(stream).await.unwrap();
+    (sender, create_task(connection))
+}
+
+/// The layer of timeouts under axum: the caller is told after the cleanup has ended.
+#[test]
+fn a_request_that_runs_out_of_time_is_cleaned_up_before_the_answer() {
+    let _watch = watch();
+    virtual_runner().run(async {
+        let (clean, cleaned) = promise();
+        let clean = Arc::new(Mutex::new(Some(clean)));
+        let slow = move || async move {
+            let work = sleep(3600 * SECOND).finally(move |_exit| async move {
+                sleep(5 * SECOND).await;
+                let _ = clean.lock().unwrap().take().unwrap().set(raddle::Instant::now());
+            });
+            work.await;
+        };
+        let limited = tower::ServiceBuilder::new()
+            .layer(axum::error_handling::HandleErrorLayer::new(|_late| async { StatusCode::GATEWAY_TIMEOUT }))
+            .layer(TimeoutLayer::new(10 * SECOND));
+        let server = served(router().route("/slow", get(slow)).layer(limited)).await;
+        let mut client = Client::to(server.address).await;
+        let began = raddle::Instant::now();
+        assert_eq!(client.get("/slow").await.status(), 504);
+        assert_eq!(cleaned.await.unwrap() - began, 15 * SECOND);
+        assert_eq!(client.get("/").await.status(), 200);
+        server.end().await;
+    });
+}
