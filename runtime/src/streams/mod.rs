@@ -58,6 +58,8 @@ pub use reader::StreamReader;
 pub use reads::{Read, ReadExactly, ReadLine, ReadToEnd, ReadUntil};
 pub use separators::Separators;
 pub use server::{ServeForever, Server, ServerClosed, StartServer, Starting, start_server};
+#[cfg(all(feature = "tls", feature = "tower"))]
+pub(crate) use start_tls::secure_accepted;
 #[cfg(feature = "tls")]
 pub use start_tls::{StartTls, StartingTls, start_tls};
 #[cfg(feature = "tls")]

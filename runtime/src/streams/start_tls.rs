@@ -9,7 +9,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+#[cfg(feature = "tower")]
+use raddle_io::net::TcpStream;
 use raddle_io::{Sleep, TimeoutError, sleep};
+#[cfg(feature = "tower")]
+use rustls::ServerConfig;
 
 use super::connection::Connection;
 use super::outgoing::Phase;
@@ -54,6 +58,15 @@ use crate::shim::Arc;
 #[track_caller]
 pub fn start_tls(reader: StreamReader, writer: StreamWriter, config: impl Into<TlsSide>) -> StartTls {
     StartTls { reader, writer, options: TlsOptions::of(config.into()), at: Location::caller() }
+}
+
+/// [`start_tls`] on a connection that a listener has accepted.
+#[cfg(feature = "tower")]
+#[track_caller]
+pub(crate) fn secure_accepted(stream: TcpStream, config: Arc<ServerConfig>) -> StartTls {
+    let connection = Connection::new(Transport::Tcp(stream), Location::caller());
+    let reader = StreamReader::new(connection.clone(), super::DEFAULT_LIMIT);
+    start_tls(reader, StreamWriter::new(connection), config)
 }
 
 /// A connection that is to be secured. Made by [`start_tls`].
