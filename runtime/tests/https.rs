@@ -39,8 +39,9 @@ impl Served {
 }
 
 async fn served(limit: Duration) -> Served {
-    let router =
-        Router::new().route("/", get(|| async { "hello" })).route("/echo", post(|body: axum::body::Bytes| async { body }));
+    let router = Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/echo", post(|body: axum::body::Bytes| async { body }));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = promise();
@@ -154,7 +155,8 @@ fn who_does_not_speak_tls_keeps_nobody_waiting() {
         assert_eq!(silent.read(&mut [0; 10]).await.unwrap(), 0);
         let late = TcpStream::connect(server.address).await.unwrap();
         server.end().await;
-        assert_eq!(late.read(&mut [0; 10]).await.unwrap(), 0);
+        // Reset, if the server had not accepted it by then.
+        assert_eq!(late.read(&mut [0; 10]).await.unwrap_or(0), 0);
         assert_eq!(reports.len(), 0, "{:?}", reports.take());
     });
 }
