@@ -22,6 +22,7 @@
 //! None is on unless asked for. Each adds to what is there and stands alone.
 //!
 //! * `stream`: the trait `Stream` for what gives one item after the other.
+//! * `tls`: TLS for connections and servers, by rustls; with `tower`, HTTPS.
 //! * `tokio`: tokio's `AsyncRead` and `AsyncWrite` for the sockets. Nothing of tokio's runtime comes with it.
 //! * `hyper`: hyper's `Read` and `Write` for the sockets, `HyperExecutor` and `HyperTimer`.
 //! * `tower`: `serve`, for axum's `Router` and other services of tower, over HTTP/1 and HTTP/2; a layer for timeouts.

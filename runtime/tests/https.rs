@@ -1,7 +1,6 @@
 //! `serve` with TLS: HTTP/2 and HTTP/1 as agreed upon by ALPN, and clients that do not keep to it.
 
 mod common;
-#[allow(dead_code, reason = "the other half of what the tests of TLS share")]
 mod tls_support;
 
 use std::io;

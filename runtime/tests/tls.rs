@@ -735,3 +735,29 @@ fn new_keys_in_the_middle_of_a_transfer() {
         assert!(peer.join().unwrap() == sent);
     });
 }
+
+/// The end of the runtime sends what is left, and the farewell; it does not wait for the peer's.
+#[test]
+fn the_end_of_the_runtime_waits_for_no_answer() {
+    let _watch = watch();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (over, is_over) = std::sync::mpsc::channel();
+    let peer = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut tls = rustls::ServerConnection::new(server_config()).unwrap();
+        let mut all = Vec::new();
+        rustls::Stream::new(&mut tls, &mut socket).read_to_end(&mut all).unwrap();
+        // It holds its side open until the other's runtime has ended.
+        is_over.recv().unwrap();
+        all
+    });
+    Runner::new().grace(Duration::MAX).run(async {
+        let open = open_connection(address).tls(client_config()).tls_shutdown_timeout(Duration::MAX);
+        let (_reader, mut writer) = open.await.unwrap();
+        writer.write(b"the last words");
+        writer.close();
+    });
+    over.send(()).unwrap();
+    assert_eq!(peer.join().unwrap(), b"the last words");
+}

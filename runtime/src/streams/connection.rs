@@ -15,8 +15,9 @@ use std::panic::Location;
 use std::task::{Context, Poll};
 
 use super::clients::Client;
+use super::failure::Failure;
 use super::flush;
-use super::outgoing::{Failure, Outgoing, Phase, Write};
+use super::outgoing::{Outgoing, Phase, Write};
 #[cfg(feature = "tls")]
 use super::parting;
 use super::transport::Transport;

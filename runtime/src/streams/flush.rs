@@ -132,7 +132,10 @@ impl Drop for Flush {
     fn drop(&mut self) {
         if !self.is_over {
             let unsent = self.connection.with_outgoing(|out| out.len());
-            let text = format!("the runtime ended before the last {unsent} bytes were sent");
+            let text = match unsent {
+                0 => "the runtime ended before the peer was told of the end".to_owned(),
+                _ => format!("the runtime ended before the last {unsent} bytes were sent"),
+            };
             self.connection.fail(io::Error::new(io::ErrorKind::ConnectionAborted, text));
         }
     }

@@ -23,6 +23,7 @@
 mod accepting;
 mod clients;
 mod connection;
+mod failure;
 mod feed;
 mod flush;
 mod listen;
@@ -42,6 +43,8 @@ mod session;
 mod start_tls;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod tls_builders;
 #[cfg(feature = "tls")]
 mod tls_options;
 mod transport;

@@ -6,8 +6,6 @@ use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-#[cfg(feature = "tls")]
-use std::time::Duration;
 
 use raddle_io::net::{Connect, TcpStream, ToSocketAddrs};
 
@@ -20,8 +18,6 @@ use super::start_tls::{StartTls, StartingTls};
 use super::tls_options::TlsOptions;
 use super::transport::Transport;
 use super::writer::StreamWriter;
-#[cfg(feature = "tls")]
-use crate::shim::Arc;
 
 /// Connects, and gives a reader and a writer: asyncio's `open_connection`.
 ///
@@ -62,7 +58,7 @@ pub struct OpenConnection {
     connect: Connect,
     limit: usize,
     #[cfg(feature = "tls")]
-    tls: TlsOptions,
+    pub(super) tls: TlsOptions,
     at: &'static Location<'static>,
 }
 
@@ -70,39 +66,6 @@ impl OpenConnection {
     /// How many bytes a line, or what lies before a separator, may have: 64 KiB unless said otherwise.
     pub fn limit(mut self, limit: usize) -> OpenConnection {
         self.limit = limit;
-        self
-    }
-}
-
-/// With the feature `tls`.
-#[cfg(feature = "tls")]
-impl OpenConnection {
-    /// Secures the connection: awaiting it goes through the handshake, too. `raddle::tls` has helpers that make such a
-    /// configuration.
-    ///
-    /// Errors are then also those of [`start_tls`](super::start_tls).
-    pub fn tls(mut self, config: Arc<rustls::ClientConfig>) -> OpenConnection {
-        self.tls.side = Some(config.into());
-        self
-    }
-
-    /// The name, or the IP address, that the server's certificate must be for: the host of the address unless said
-    /// otherwise.
-    pub fn server_hostname(mut self, name: &str) -> OpenConnection {
-        self.tls.server_hostname = Some(name.to_owned());
-        self
-    }
-
-    /// How long the handshake may take: 60 seconds unless said otherwise.
-    pub fn tls_handshake_timeout(mut self, limit: Duration) -> OpenConnection {
-        self.tls.handshake_timeout = limit;
-        self
-    }
-
-    /// How long the farewell may take when the connection is closed, the peer's answer included: 30 seconds unless said
-    /// otherwise. After that the connection is closed without.
-    pub fn tls_shutdown_timeout(mut self, limit: Duration) -> OpenConnection {
-        self.tls.shutdown_timeout = limit;
         self
     }
 }

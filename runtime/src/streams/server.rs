@@ -7,8 +7,6 @@ use std::net::SocketAddr;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-#[cfg(feature = "tls")]
-use std::time::Duration;
 
 use raddle_io::net::{Resolve, ToSocketAddrs};
 
@@ -101,7 +99,7 @@ pub struct StartServer<H> {
     backlog: u32,
     reuse_port: bool,
     #[cfg(feature = "tls")]
-    tls: TlsOptions,
+    pub(super) tls: TlsOptions,
     at: &'static Location<'static>,
 }
 
@@ -163,32 +161,6 @@ impl<H> StartServer<H> {
             create_on(&shared, accepting, self.at).detach();
         }
         Ok(Server { inner })
-    }
-}
-
-/// With the feature `tls`.
-#[cfg(feature = "tls")]
-impl<H> StartServer<H> {
-    /// Secures every connection. The handshake is part of the connection's own task: one that takes its time keeps
-    /// nobody else waiting, and the handler begins after it. One that fails is reported to
-    /// [`on_exception`](crate::Runner::on_exception) with the peer's address, unless the peer has just gone away.
-    /// `raddle::tls` has helpers that make such a configuration.
-    pub fn tls(mut self, config: Arc<rustls::ServerConfig>) -> StartServer<H> {
-        self.tls.side = Some(config.into());
-        self
-    }
-
-    /// How long a handshake may take: 60 seconds unless said otherwise.
-    pub fn tls_handshake_timeout(mut self, limit: Duration) -> StartServer<H> {
-        self.tls.handshake_timeout = limit;
-        self
-    }
-
-    /// How long the farewell may take when a connection is closed, the peer's answer included: 30 seconds unless said
-    /// otherwise. After that the connection is closed without.
-    pub fn tls_shutdown_timeout(mut self, limit: Duration) -> StartServer<H> {
-        self.tls.shutdown_timeout = limit;
-        self
     }
 }
 

@@ -29,7 +29,8 @@ use crate::shim::Arc;
 ///
 /// `config` is an `Arc` of rustls's `ClientConfig` or `ServerConfig`, which says which side this is. Awaiting it sends
 /// what the writer has kept, goes through the handshake, and gives the reader and the writer to go on with. What the
-/// reader had fetched already and nobody has taken belongs to the TLS session; so take what came before out first.
+/// reader had fetched already and nobody has taken belongs to the TLS session: take what came before out first. A command
+/// that somebody has smuggled in behind it spoils the handshake, and is never taken for one that came secured.
 ///
 /// # Errors
 /// `InvalidData` if the two sides do not agree, with rustls's error inside; `UnexpectedEof` if the peer goes away;

@@ -100,12 +100,14 @@ impl StreamWriter {
         Drain::new(&self.connection)
     }
 
-    /// Ends the sending side when everything is sent: the peer reads the end of the stream. Reading goes on.
+    /// Ends the sending side when everything is sent: the peer reads the end of the stream. Reading goes on. Over TLS
+    /// that end is a `close_notify`, which some peers answer by closing both directions.
     pub fn shutdown_write(&mut self) {
         self.connection.end_writing();
     }
 
-    /// Closes the connection when everything is sent, both sides: the reader, too, comes to the end of the stream.
+    /// Closes the connection when everything is sent, both sides: the reader, too, comes to the end of the stream. Over
+    /// TLS, it is closed when the peer has answered the farewell, or has not in time.
     pub fn close(&mut self) {
         self.connection.close();
     }

@@ -4,6 +4,11 @@
 //! take rustls's own configurations, so whatever it offers can be used. The functions here make the usual ones, of PEM
 //! files. The cryptography is ring's. Which certificates a client trusts is always said: there is no default.
 //!
+//! A connection is closed by a `close_notify` behind the last bytes, and the peer's answer is waited for, up to
+//! `tls_shutdown_timeout`. One whose socket ends without a `close_notify` was cut by somebody: its reader gets
+//! `UnexpectedEof`, and not the end of the stream. [`shutdown_write`](crate::StreamWriter::shutdown_write) closes one
+//! direction alone, as far as the peer goes along: rustls and OpenSSL do.
+//!
 //! # Examples
 //! ```
 //! use raddle::{open_connection, start_server, tls};
