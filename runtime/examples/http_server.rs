@@ -10,9 +10,21 @@
 //! websocat ws://127.0.0.1:8080/ws
 //! ```
 //!
+//! With the feature `tls` it serves HTTPS, too, to those who trust its certificate or do not look at it:
+//!
+//! ```text
+//! cargo run --release -p raddle --features tower,tls --example http_server -- --tls
+//! curl -k --http2 https://127.0.0.1:8080/
+//! ```
+//!
+//! `--cert FILE --key FILE` shows another one.
+//!
 //! Port 0 takes a free one; the first line tells which. Press Ctrl-C, or `kill` it, while the sleeper sleeps: nobody is
 //! let in any more, the sleeper is answered, WebSockets are told goodbye, and the program returns.
 
+#[cfg(feature = "tls")]
+#[path = "server/certificate.rs"]
+mod certificate;
 #[path = "server/options.rs"]
 mod options;
 #[path = "server/routes.rs"]
@@ -28,18 +40,43 @@ use std::time::Duration;
 use axum::routing::any;
 use raddle::tower::Listener;
 use raddle::{Runner, Signal, TcpListener, race, serve, signal, sleep};
+#[cfg(feature = "tls")]
+use raddle::{tls, tower::TlsListener};
 
 use crate::options::Options;
 
 /// How long requests under way are waited for at the end.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn listen_and_serve(options: &Options) -> io::Result<()> {
+async fn listen_and_serve(options: &Options, secured: &Secured) -> io::Result<()> {
     let listener = TcpListener::bind(&options.addr).await?;
     let address = listener.local_addr()?;
     let end = asked_to_end()?;
     println!("listening on {address}");
+    #[cfg(feature = "tls")]
+    if let Some(config) = secured {
+        return serve_all(TlsListener::new(listener, config.clone()), end).await;
+    }
+    let _ = secured;
     serve_all(listener, end).await
+}
+
+#[cfg(feature = "tls")]
+type Secured = Option<std::sync::Arc<tls::rustls::ServerConfig>>;
+#[cfg(not(feature = "tls"))]
+type Secured = ();
+
+/// Takes what is about TLS out of the arguments.
+#[cfg(feature = "tls")]
+fn secured(args: &mut Vec<String>) -> Result<Secured, String> {
+    let Some(certificate) = certificate::Certificate::take_from(args)? else { return Ok(None) };
+    let config = certificate.read().and_then(|(cert, key)| tls::server_config_from_pem(cert, key, &["h2", "http/1.1"]));
+    config.map(Some).map_err(|error| error.to_string())
+}
+
+#[cfg(not(feature = "tls"))]
+fn secured(_args: &mut Vec<String>) -> Result<Secured, String> {
+    Ok(())
 }
 
 /// Ctrl-C, or `kill`. From the call on, they have no other effect.
@@ -55,14 +92,16 @@ async fn serve_all(listener: impl Listener, end: impl Future<Output = ()> + Send
 }
 
 fn main() -> ExitCode {
-    let options = match options::parse(env::args().skip(1), "127.0.0.1:8080") {
-        Ok(options) => options,
+    let mut args: Vec<String> = env::args().skip(1).collect();
+    let parsed = secured(&mut args).and_then(|secured| Ok((options::parse(args, "127.0.0.1:8080")?, secured)));
+    let (options, secured) = match parsed {
+        Ok(parsed) => parsed,
         Err(message) => {
             eprintln!("http_server: {message}");
             return ExitCode::from(2);
         }
     };
-    match Runner::new().workers(options.workers).run(listen_and_serve(&options)) {
+    match Runner::new().workers(options.workers).run(listen_and_serve(&options, &secured)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The error names the address.

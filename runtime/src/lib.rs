@@ -22,6 +22,7 @@
 //! None is on unless asked for. Each adds to what is there and stands alone.
 //!
 //! * `stream`: the trait `Stream` for what gives one item after the other.
+//! * `tls`: TLS for connections and servers, by rustls; with `tower`, HTTPS.
 //! * `tokio`: tokio's `AsyncRead` and `AsyncWrite` for the sockets. Nothing of tokio's runtime comes with it.
 //! * `hyper`: hyper's `Read` and `Write` for the sockets, `HyperExecutor` and `HyperTimer`.
 //! * `tower`: `serve`, for axum's `Router` and other services of tower, over HTTP/1 and HTTP/2; a layer for timeouts.
@@ -69,6 +70,8 @@ pub mod signal;
 pub mod streams;
 pub mod sync;
 mod task;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 pub use api::as_completed::{AsCompleted, AsCompletedInTime, NextCompleted, NextInTime, as_completed};
 pub use api::background::Background;
@@ -119,6 +122,8 @@ pub use process::{
 };
 pub use scheduler::report::ExceptionContext;
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
+#[cfg(feature = "tls")]
+pub use streams::start_tls;
 pub use streams::{
     Feeder, HandlerOutput, OpenConnection, ReadError, Server, StartServer, StreamReader, StreamWriter, open_connection,
     open_unix_connection, start_server, start_unix_server,

@@ -69,6 +69,7 @@
 //! | `net::TcpStream`, `TcpListener` | [`TcpStream`](crate::TcpStream), [`TcpListener`](crate::TcpListener) | read and write take `&self` |
 //! | `AsyncRead`, `AsyncWrite` | the sockets have them | feature `tokio` |
 //! | `axum::serve`, `hyper_util::rt` | `serve`, `HyperExecutor`, `HyperTimer` | features `tower`, `hyper` |
+//! | `tokio_rustls` | `open_connection(..).tls(..)`, `start_server(..).tls(..)`, `start_tls` | feature `tls`; a connection that is cut is an error |
 //! | what needs tokio itself | `tokio_context`, `TokioContext` | feature `tokio-context`; runs on raddle's workers |
 //!
 //! # Traps

@@ -57,6 +57,15 @@ impl Resolve {
         }
     }
 
+    /// The name that is to be looked up; `None` where the address was given as a number.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match &self.0 {
+            State::Name(host, _) | State::LookUp(host, _) => Some(host),
+            State::One(_) | State::Known(_) | State::Done => None,
+        }
+    }
+
     /// `"host:port"`.
     pub fn host_and_port(text: &str) -> Resolve {
         if let Ok(address) = text.parse() {
@@ -246,6 +255,13 @@ mod tests {
         assert_eq!(now([v4, v6][..].to_socket_addrs()).unwrap(), [v4, v6]);
         assert_eq!(now((&&v4).to_socket_addrs()).unwrap(), [v4]);
         assert_eq!(now((v4.ip(), 80).to_socket_addrs()).unwrap(), [v4]);
+    }
+
+    #[test]
+    fn a_name_is_known_until_it_is_looked_up() {
+        assert_eq!("localhost:80".to_socket_addrs().name(), Some("localhost"));
+        assert_eq!(("example.org", 443).to_socket_addrs().name(), Some("example.org"));
+        assert_eq!("[::1]:80".to_socket_addrs().name(), None);
     }
 
     #[test]

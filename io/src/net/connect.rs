@@ -142,6 +142,12 @@ impl Connect {
             None => no_address(TRIED),
         }
     }
+
+    /// The name that is to be looked up, before it is; `None` where the address was given as a number.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.resolve.as_ref().and_then(Resolve::name)
+    }
 }
 
 impl Future for Connect {

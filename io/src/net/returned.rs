@@ -50,18 +50,23 @@ impl Returned {
         self.any.store(true, Ordering::Relaxed);
     }
 
+    /// Whether there is something.
+    #[inline]
+    pub(super) fn is_any(&self) -> bool {
+        // Relaxed: see above.
+        self.any.load(Ordering::Relaxed)
+    }
+
     /// Takes as much as there is and fits; `None` if there is nothing.
     #[inline]
     pub(super) fn take(&self, buffer: &mut [u8]) -> Option<usize> {
-        // Relaxed: see above.
-        if self.any.load(Ordering::Relaxed) { self.take_slow(buffer) } else { None }
+        if self.is_any() { self.take_slow(buffer) } else { None }
     }
 
     /// As `take`, into several buffers.
     #[inline]
     pub(super) fn take_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> Option<usize> {
-        // Relaxed: see above.
-        if !self.any.load(Ordering::Relaxed) {
+        if !self.is_any() {
             return None;
         }
         let counts = buffers.iter_mut().map_while(|buffer| self.take_slow(buffer));
@@ -72,8 +77,7 @@ impl Returned {
     /// than `room` bytes.
     #[inline]
     pub(super) fn take_with(&self, room: usize, put: impl FnOnce(&[u8])) -> Option<usize> {
-        // Relaxed: see above.
-        if !self.any.load(Ordering::Relaxed) {
+        if !self.is_any() {
             return None;
         }
         let mut bytes = vec![0; room.min(MOST)];
@@ -85,8 +89,7 @@ impl Returned {
     /// As `take`, but leaves it there.
     #[inline]
     pub(super) fn peek(&self, buffer: &mut [u8]) -> Option<usize> {
-        // Relaxed: see above.
-        if self.any.load(Ordering::Relaxed) { self.peek_slow(buffer) } else { None }
+        if self.is_any() { self.peek_slow(buffer) } else { None }
     }
 
     #[cold]

@@ -140,10 +140,10 @@ impl ConnectionError {
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the connection of {} failed: {}", self.peer, self.error)?;
-        // hyper keeps to itself what is behind an error.
+        // hyper keeps to itself what is behind an error; others say it themselves.
         match self.error.source() {
-            Some(source) => write!(f, ": {source}"),
-            None => Ok(()),
+            Some(source) if self.error.is::<::hyper::Error>() => write!(f, ": {source}"),
+            _ => Ok(()),
         }
     }
 }

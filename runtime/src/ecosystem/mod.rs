@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   tower > serve > server > connection > http_service, server_tasks     HTTP/1 and 2 for a tower service
-//!                   server > listener       timeout_layer
+//!                   server > listener       timeout_layer       serve > tls_listener > listener: HTTPS
 //!   hyper > hyper_executor, hyper_timer, futures_io                       what hyper asks a runtime for
 //!   tokio_context                                                         a tokio handle around each poll
 //! ```
@@ -32,6 +32,8 @@ mod server;
 mod server_tasks;
 #[cfg(feature = "tower")]
 mod timeout_layer;
+#[cfg(all(feature = "tower", feature = "tls"))]
+mod tls_listener;
 #[cfg(feature = "tokio-context")]
 pub(crate) mod tokio_context;
 #[cfg(feature = "tower")]

@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper_util::server::conn::auto::Builder;
+#[cfg(feature = "tls")]
+use raddle_io::net::TcpListener;
 
 use super::connection::ConnectionError;
 use super::http_service::HttpService;
@@ -16,6 +18,8 @@ use super::hyper_timer::HyperTimer;
 use super::listener::Listener;
 use super::server::{OnError, Server, tell};
 use super::server_tasks::{ServerExecutor, ServerTasks};
+#[cfg(feature = "tls")]
+use super::tls_listener::TlsListener;
 use crate::api::finally::FinallyExt;
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -115,6 +119,26 @@ impl<L, S> Serve<L, S> {
     pub fn on_error(mut self, f: impl Fn(ConnectionError) + Send + Sync + 'static) -> Serve<L, S> {
         self.on_error = Arc::new(f);
         self
+    }
+}
+
+/// With the feature `tls`.
+#[cfg(feature = "tls")]
+impl<S> Serve<TcpListener, S> {
+    /// Serves HTTPS. The configuration should offer what can be spoken:
+    /// [`server_config_from_pem(chain, key, &["h2", "http/1.1"])`](crate::tls::server_config_from_pem). A handshake that
+    /// fails is an error of its connection. [`TlsListener`] has more to say about it.
+    pub fn tls(self, config: Arc<rustls::ServerConfig>) -> Serve<TlsListener, S> {
+        Serve {
+            listener: TlsListener::new(self.listener, config),
+            service: self.service,
+            signal: self.signal,
+            graceful_timeout: self.graceful_timeout,
+            header_timeout: self.header_timeout,
+            max_header: self.max_header,
+            half_close: self.half_close,
+            on_error: self.on_error,
+        }
     }
 }
 

@@ -29,3 +29,5 @@ pub use super::http_service::HttpService;
 pub use super::listener::Listener;
 pub use super::serve::{Serve, Serving, serve};
 pub use super::timeout_layer::{Timeout, TimeoutLayer, TimeoutResponse};
+#[cfg(feature = "tls")]
+pub use super::tls_listener::{TlsConnection, TlsListener};

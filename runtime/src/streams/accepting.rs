@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use raddle_io::sleep;
 use super::listen::Listener;
 use super::open::streams;
 use super::reader::StreamReader;
+use super::securing::Securing;
 use super::server::Inner;
 use super::writer::StreamWriter;
 use crate::api::spawn::create_task;
@@ -47,6 +49,7 @@ pub(super) async fn accept<H, Fut>(
     listener: Arc<Listener>,
     handler: Arc<H>,
     limit: usize,
+    securing: Securing,
     at: &'static Location<'static>,
 ) where
     H: Fn(StreamReader, StreamWriter) -> Fut + Send + Sync + 'static,
@@ -75,8 +78,16 @@ pub(super) async fn accept<H, Fut>(
             // It came as the server closed.
             return;
         }
-        let handler = handler.clone();
+        let (handler, securing) = (handler.clone(), securing.clone());
         create_task(async move {
+            let (reader, writer) = match securing.secure(reader, writer, at).await {
+                Ok(streams) => streams,
+                Err(error) if has_gone_away(&error) => return,
+                Err(error) => {
+                    let text = format!("the connection from {peer} was not served");
+                    return tell(ExceptionContext::new(text).with_error(error.to_string()).at(at));
+                }
+            };
             if let Some(error) = handler(reader, writer).await.into_error() {
                 let text = format!("the handler of the connection from {peer} failed");
                 let task = create::current_task().map(|task| TaskInfo::of(task, Some(task)));
@@ -85,6 +96,12 @@ pub(super) async fn accept<H, Fut>(
             }
         });
     }
+}
+
+/// The peer has lost interest before there was anything to serve.
+fn has_gone_away(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
 }
 
 struct StopOnDrop(Arc<Inner>, Arc<Listener>);

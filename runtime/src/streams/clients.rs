@@ -71,6 +71,14 @@ impl Clients {
     }
 }
 
+#[cfg(feature = "tls")]
+impl Client {
+    /// It goes on as another connection.
+    pub(super) fn is_now(&self, connection: &Arc<Connection>) {
+        self.clients.state.lock().open.insert(self.key, Arc::downgrade(connection));
+    }
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         let mut state = self.clients.state.lock();

@@ -15,8 +15,11 @@ use std::panic::Location;
 use std::task::{Context, Poll};
 
 use super::clients::Client;
+use super::failure::Failure;
 use super::flush;
-use super::outgoing::{Failure, Outgoing, Phase, Write};
+use super::outgoing::{Outgoing, Phase, Write};
+#[cfg(feature = "tls")]
+use super::parting;
 use super::transport::Transport;
 use crate::scheduler::context;
 use crate::scheduler::report::{ExceptionContext, report};
@@ -52,6 +55,16 @@ impl Connection {
         *self.client.lock() = Some(client);
     }
 
+    /// Another connection takes its place: TLS over this one.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_replaced_by(&self, other: &Arc<Connection>) {
+        let client = self.client.lock().take();
+        if let Some(client) = client {
+            client.is_now(other);
+            other.belongs_to(client);
+        }
+    }
+
     /// Looks at, or changes, what is to be sent. `look` runs under the lock: no I/O, no waking.
     pub(super) fn with_outgoing<R>(&self, look: impl FnOnce(&mut Outgoing) -> R) -> R {
         look(&mut self.outgoing.lock())
@@ -69,16 +82,19 @@ impl Connection {
             Write::AtOnce => {}
         }
         // Nobody else writes: the writer is not shared, and there is no task that sends.
+        let mut taken = 0;
         while !bytes.is_empty() {
             match self.transport.try_write(bytes) {
                 Ok(0) => return self.fail(io::ErrorKind::WriteZero.into()),
-                Ok(count) => bytes = &bytes[count..],
+                Ok(count) => (taken, bytes) = (count, &bytes[count..]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return self.fail(error),
             }
         }
-        if !bytes.is_empty() {
-            if !self.with_outgoing(|out| out.keep(bytes)) {
+        // Of the last bytes that were taken: those before them had to leave first.
+        let held_back = if self.transport.is_flushed() { 0 } else { taken };
+        if held_back > 0 || !bytes.is_empty() {
+            if !self.with_outgoing(|out| out.keep_rest(held_back, bytes)) {
                 return self.is_closed_now();
             }
             self.warn_if_too_much();
@@ -105,12 +121,30 @@ impl Connection {
         self.send_rest();
     }
 
+    /// One of the two handles has gone. Where a farewell is due, the last to go has the connection closed for it: without
+    /// one, it is closed when nobody holds it any more.
+    pub(super) fn handle_is_gone(self: &Arc<Self>) {
+        if self.transport.farewell().is_some() && self.with_outgoing(Outgoing::handle_is_gone) {
+            self.close();
+        }
+    }
+
     /// Ends both directions now; what was not sent is lost.
     pub(super) fn abort(&self) {
         let lost = self.with_outgoing(|out| out.len() > 0);
         if lost {
             let failure = Failure::new(io::ErrorKind::ConnectionAborted, "the connection was aborted".to_owned());
             self.with_outgoing(|out| out.fail(failure));
+        }
+        self.transport.end_reading();
+        self.is_closed_now();
+    }
+
+    /// Everything is sent, the farewell too: both directions end, where the peer is to answer as soon as it has.
+    pub(super) fn part(self: &Arc<Self>) {
+        #[cfg(feature = "tls")]
+        if let Some(limit) = self.transport.farewell() {
+            return parting::part(self, limit);
         }
         self.is_closed_now();
     }

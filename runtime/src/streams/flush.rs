@@ -8,6 +8,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use raddle_io::{Sleep, TimeoutError, sleep};
+
 use super::connection::Connection;
 use super::outgoing::{Next, Outgoing};
 use crate::harness::adopt;
@@ -15,18 +17,24 @@ use crate::shim::Arc;
 
 /// Starts it, by whom [`Outgoing::begin_sending`] made the sender.
 pub(super) fn start(connection: &Arc<Connection>) {
-    let mut flush = Flush { connection: connection.clone(), bytes: Vec::new(), sent: 0, is_over: false };
+    let connection = connection.clone();
+    let mut flush = Flush { connection, bytes: Vec::new(), sent: 0, taken: 0, patience: None, is_over: false };
     // What can be done without waiting needs no task: to end a direction, most often.
     if flush.try_at_once() {
         return;
     }
-    adopt::start_cleanup(flush, connection.at);
+    let at = flush.connection.at;
+    adopt::start_cleanup(flush, at);
 }
 
 struct Flush {
     connection: Arc<Connection>,
     bytes: Vec<u8>,
     sent: usize,
+    /// The transport has taken so many bytes, and they have not all left.
+    taken: usize,
+    /// How long the transport may take for its farewell.
+    patience: Option<Sleep>,
     is_over: bool,
 }
 
@@ -45,6 +53,7 @@ impl Flush {
         loop {
             ready!(self.poll_send(cx))?;
             match self.connection.with_outgoing(Outgoing::next) {
+                Next::Flush(count) => self.taken = count,
                 Next::Send(bytes) => (self.bytes, self.sent) = (bytes, 0),
                 Next::EndWriting => {
                     ready!(self.connection.transport.poll_end_writing(cx))?;
@@ -52,10 +61,12 @@ impl Flush {
                 }
                 Next::Close => {
                     // The peer's end of the stream, and after that nothing is left to fail.
-                    let ended = ready!(self.connection.transport.poll_end_writing(cx));
+                    let ended = ready!(self.poll_farewell(cx)).or_else(not_connected_is_closed);
                     self.is_over = true;
-                    self.connection.is_closed_now();
-                    return Poll::Ready(ended.or_else(not_connected_is_closed));
+                    if ended.is_ok() {
+                        self.connection.part();
+                    }
+                    return Poll::Ready(ended);
                 }
                 Next::Nothing => {
                     self.is_over = true;
@@ -68,19 +79,33 @@ impl Flush {
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let connection = &self.connection;
-        while self.sent < self.bytes.len() {
+        loop {
+            if self.taken > 0 {
+                ready!(connection.transport.poll_flush(cx))?;
+                let count = std::mem::take(&mut self.taken);
+                if connection.with_outgoing(|out| out.sent(count)) {
+                    connection.writable.set();
+                }
+                connection.tell_waiter();
+            }
+            if self.sent == self.bytes.len() {
+                return Poll::Ready(Ok(()));
+            }
             match ready!(connection.transport.poll_write(cx, &self.bytes[self.sent..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => {
-                    self.sent += count;
-                    if connection.with_outgoing(|out| out.sent(count)) {
-                        connection.writable.set();
-                    }
-                    connection.tell_waiter();
-                }
+                count => (self.taken, self.sent) = (count, self.sent + count),
             }
         }
-        Poll::Ready(Ok(()))
+    }
+
+    /// Tells the peer that nothing more comes, within the time that the transport may take for it.
+    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Poll::Ready(ended) = self.connection.transport.poll_end_writing(cx) {
+            return Poll::Ready(ended);
+        }
+        let Some(limit) = self.connection.transport.farewell() else { return Poll::Pending };
+        ready!(Pin::new(self.patience.get_or_insert_with(|| sleep(limit))).poll(cx));
+        Poll::Ready(Err(TimeoutError::new(Some(limit)).into()))
     }
 }
 
@@ -107,7 +132,10 @@ impl Drop for Flush {
     fn drop(&mut self) {
         if !self.is_over {
             let unsent = self.connection.with_outgoing(|out| out.len());
-            let text = format!("the runtime ended before the last {unsent} bytes were sent");
+            let text = match unsent {
+                0 => "the runtime ended before the peer was told of the end".to_owned(),
+                _ => format!("the runtime ended before the last {unsent} bytes were sent"),
+            };
             self.connection.fail(io::Error::new(io::ErrorKind::ConnectionAborted, text));
         }
     }

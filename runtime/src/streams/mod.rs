@@ -6,8 +6,9 @@
 //!                    \                                 /        clients
 //!        reader > reads > separators             writer > writer_futures
 //!                    \                                 /
-//!                      connection > flush > outgoing
-//!                              transport > feed
+//!                      connection > flush > outgoing          start_tls, writer_tls
+//!                              parting                            with the feature `tls`
+//!                              transport > feed, tls > session
 //! ```
 //!
 //! A connection is one transport behind two handles. The **reader** keeps what has arrived and nobody has taken: every
@@ -22,19 +23,35 @@
 mod accepting;
 mod clients;
 mod connection;
+mod failure;
 mod feed;
 mod flush;
 mod listen;
 mod open;
 mod outgoing;
+#[cfg(feature = "tls")]
+mod parting;
 mod read_error;
 mod reader;
 mod reads;
+mod securing;
 mod separators;
 mod server;
+#[cfg(feature = "tls")]
+mod session;
+#[cfg(feature = "tls")]
+mod start_tls;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tls")]
+mod tls_builders;
+#[cfg(feature = "tls")]
+mod tls_options;
 mod transport;
 mod writer;
 mod writer_futures;
+#[cfg(feature = "tls")]
+mod writer_tls;
 
 pub use accepting::HandlerOutput;
 pub use feed::Feeder;
@@ -44,6 +61,12 @@ pub use reader::StreamReader;
 pub use reads::{Read, ReadExactly, ReadLine, ReadToEnd, ReadUntil};
 pub use separators::Separators;
 pub use server::{ServeForever, Server, ServerClosed, StartServer, Starting, start_server, start_unix_server};
+#[cfg(all(feature = "tls", feature = "tower"))]
+pub(crate) use start_tls::secure_accepted;
+#[cfg(feature = "tls")]
+pub use start_tls::{StartTls, StartingTls, start_tls};
+#[cfg(feature = "tls")]
+pub use tls_options::TlsSide;
 pub use writer::StreamWriter;
 pub use writer_futures::{Drain, WaitClosed};
 

@@ -13,6 +13,10 @@ use raddle_io::net::{Connect, TcpStream, ToSocketAddrs, UnixConnect, UnixStream}
 use super::DEFAULT_LIMIT;
 use super::connection::Connection;
 use super::reader::StreamReader;
+#[cfg(feature = "tls")]
+use super::start_tls::{StartTls, StartingTls};
+#[cfg(feature = "tls")]
+use super::tls_options::TlsOptions;
 use super::transport::Transport;
 use super::writer::StreamWriter;
 
@@ -40,8 +44,7 @@ use super::writer::StreamWriter;
 /// ```
 #[track_caller]
 pub fn open_connection(address: impl ToSocketAddrs) -> OpenConnection {
-    let connect = Connecting::Tcp(TcpStream::connect(address));
-    OpenConnection { connect, limit: DEFAULT_LIMIT, at: Location::caller() }
+    OpenConnection::new(Connecting::Tcp(TcpStream::connect(address)), Location::caller())
 }
 
 /// Connects to a Unix socket at a path, and gives a reader and a writer: asyncio's `open_unix_connection`.
@@ -53,8 +56,7 @@ pub fn open_connection(address: impl ToSocketAddrs) -> OpenConnection {
 /// Dropping the future closes the attempt under way.
 #[track_caller]
 pub fn open_unix_connection(path: impl AsRef<Path>) -> OpenConnection {
-    let connect = Connecting::Unix(UnixStream::connect(path));
-    OpenConnection { connect, limit: DEFAULT_LIMIT, at: Location::caller() }
+    OpenConnection::new(Connecting::Unix(UnixStream::connect(path)), Location::caller())
 }
 
 #[derive(Debug)]
@@ -64,6 +66,15 @@ enum Connecting {
 }
 
 impl Connecting {
+    /// The name that is to be looked up.
+    #[cfg(feature = "tls")]
+    fn name(&self) -> Option<&str> {
+        match self {
+            Connecting::Tcp(connect) => connect.name(),
+            Connecting::Unix(_) => None,
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Transport>> {
         match self {
             Connecting::Tcp(connect) => Pin::new(connect).poll(cx).map_ok(Transport::Tcp),
@@ -77,10 +88,22 @@ impl Connecting {
 pub struct OpenConnection {
     connect: Connecting,
     limit: usize,
+    #[cfg(feature = "tls")]
+    pub(super) tls: TlsOptions,
     at: &'static Location<'static>,
 }
 
 impl OpenConnection {
+    fn new(connect: Connecting, at: &'static Location<'static>) -> OpenConnection {
+        OpenConnection {
+            connect,
+            limit: DEFAULT_LIMIT,
+            #[cfg(feature = "tls")]
+            tls: TlsOptions::default(),
+            at,
+        }
+    }
+
     /// How many bytes a line, or what lies before a separator, may have: 64 KiB unless said otherwise.
     pub fn limit(mut self, limit: usize) -> OpenConnection {
         self.limit = limit;
@@ -92,22 +115,46 @@ impl IntoFuture for OpenConnection {
     type Output = io::Result<(StreamReader, StreamWriter)>;
     type IntoFuture = Opening;
 
-    fn into_future(self) -> Opening {
-        Opening(self)
+    #[cfg_attr(not(feature = "tls"), allow(unused_mut, reason = "a client of TLS wants to know the name"))]
+    fn into_future(mut self) -> Opening {
+        #[cfg(feature = "tls")]
+        if self.tls.server_hostname.is_none() {
+            self.tls.server_hostname = self.connect.name().map(str::to_owned);
+        }
+        Opening {
+            options: self,
+            #[cfg(feature = "tls")]
+            securing: None,
+        }
     }
 }
 
 /// A connection being made: the future of [`OpenConnection`].
 #[must_use = "futures do nothing unless awaited"]
-pub struct Opening(OpenConnection);
+pub struct Opening {
+    options: OpenConnection,
+    /// It is connected, and not secured yet.
+    #[cfg(feature = "tls")]
+    securing: Option<StartingTls>,
+}
 
 impl Future for Opening {
     type Output = io::Result<(StreamReader, StreamWriter)>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut self.0;
-        let transport = ready!(this.connect.poll(cx))?;
-        Poll::Ready(Ok(streams(transport, this.limit, this.at)))
+        #[cfg(feature = "tls")]
+        if let Some(securing) = &mut self.securing {
+            return Pin::new(securing).poll(cx);
+        }
+        let options = &mut self.options;
+        let transport = ready!(options.connect.poll(cx))?;
+        let (reader, writer) = streams(transport, options.limit, options.at);
+        #[cfg(feature = "tls")]
+        if options.tls.side.is_some() {
+            let start = StartTls { reader, writer, options: options.tls.clone(), at: options.at };
+            return Pin::new(self.securing.insert(start.into_future())).poll(cx);
+        }
+        Poll::Ready(Ok((reader, writer)))
     }
 }
 
@@ -123,12 +170,15 @@ pub(super) fn streams(
 
 impl fmt::Debug for OpenConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenConnection").field("connect", &self.connect).field("limit", &self.limit).finish()
+        f.debug_struct("OpenConnection")
+            .field("connect", &self.connect)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.options.fmt(f)
     }
 }

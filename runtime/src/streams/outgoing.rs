@@ -6,8 +6,9 @@
 //!   any ──error, abort──────────────────────────────────────────────────┘
 //! ```
 //!
-//! Bytes are in one of two places: `kept`, behind what was written before, or with the one task that sends them
-//! (`in_flight`). `is_sending` says that there is that task; whoever leaves something to do without it starts it. So
+//! Bytes are in one of three places: `kept`, behind what was written before; with the one task that sends them
+//! (`in_flight`); or `unflushed`: the transport has taken them, and holds back some of what it made of them, as TLS
+//! does where the kernel takes no more. These leave first. `is_sending` says that there is that task; whoever leaves something to do without it starts it. So
 //! bytes leave in the order in which they were written.
 //!
 //! The marks: above `high` the writer is `paused`, and `drain` waits; at `low` it goes on. Above `limit` nothing more is
@@ -16,7 +17,7 @@
 use std::io;
 use std::task::Waker;
 
-use crate::shim::Arc;
+use super::failure::Failure;
 
 /// As asyncio's: above this much a writer is asked to wait …
 const HIGH_MARK: usize = 64 * 1024;
@@ -53,6 +54,8 @@ pub(super) enum Write {
 /// What the task that sends has to do.
 #[derive(Debug)]
 pub(super) enum Next {
+    /// So many bytes were taken by the transport, which has not let go of all of them.
+    Flush(usize),
     Send(Vec<u8>),
     /// Everything is sent: tell the peer.
     EndWriting,
@@ -67,6 +70,7 @@ pub(super) enum Next {
 pub(super) struct Outgoing {
     kept: Vec<u8>,
     in_flight: usize,
+    unflushed: usize,
     is_sending: bool,
     phase: Phase,
     is_paused: bool,
@@ -77,6 +81,8 @@ pub(super) struct Outgoing {
     error: Option<Failure>,
     /// Who polls until there is room, or nothing left.
     waiter: Option<Waker>,
+    /// How many of reader and writer are there.
+    handles: u8,
 }
 
 impl Outgoing {
@@ -84,6 +90,7 @@ impl Outgoing {
         Outgoing {
             kept: Vec::new(),
             in_flight: 0,
+            unflushed: 0,
             is_sending: false,
             phase: Phase::Open,
             is_paused: false,
@@ -93,12 +100,13 @@ impl Outgoing {
             is_reported: false,
             error: None,
             waiter: None,
+            handles: 2,
         }
     }
 
     /// How many bytes have not been sent.
     pub(super) fn len(&self) -> usize {
-        self.kept.len() + self.in_flight
+        self.kept.len() + self.in_flight + self.unflushed
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -142,7 +150,7 @@ impl Outgoing {
             }
             return Write::Refused;
         }
-        if !self.is_sending && self.kept.is_empty() {
+        if !self.is_sending && self.len() == 0 {
             return Write::AtOnce;
         }
         if self.keep(bytes) { Write::Kept } else { Write::TooMuch }
@@ -161,6 +169,24 @@ impl Outgoing {
         self.kept.extend_from_slice(bytes);
         self.mind_marks();
         true
+    }
+
+    /// Keeps bytes to be sent, behind so many that the transport has taken and not let go of. False: they are too many.
+    pub(super) fn keep_rest(&mut self, held_back: usize, bytes: &[u8]) -> bool {
+        self.unflushed += held_back;
+        self.keep(bytes)
+    }
+
+    /// One of the two handles has gone. True: it was the last.
+    pub(super) fn handle_is_gone(&mut self) -> bool {
+        self.handles -= 1;
+        self.handles == 0
+    }
+
+    /// With the marks and the limit of another.
+    #[cfg(feature = "tls")]
+    pub(super) fn set_as(&mut self, other: &Outgoing) {
+        (self.high, self.low, self.limit) = (other.high, other.low, other.limit);
     }
 
     /// Whether a writer that does not drain is to be reported; true once.
@@ -194,6 +220,10 @@ impl Outgoing {
     /// What the sender does next.
     pub(super) fn next(&mut self) -> Next {
         debug_assert!(self.in_flight == 0, "{self:?}");
+        if self.unflushed > 0 {
+            self.in_flight = std::mem::take(&mut self.unflushed);
+            return Next::Flush(self.in_flight);
+        }
         if !self.kept.is_empty() {
             let bytes = std::mem::take(&mut self.kept);
             self.in_flight = bytes.len();
@@ -231,7 +261,8 @@ impl Outgoing {
     /// Both directions have ended. True: just now.
     pub(super) fn closed(&mut self) -> bool {
         let was_open = self.phase != Phase::Closed;
-        (self.kept, self.in_flight, self.is_sending, self.is_paused) = (Vec::new(), 0, false, false);
+        (self.kept, self.in_flight, self.unflushed) = (Vec::new(), 0, 0);
+        (self.is_sending, self.is_paused) = (false, false);
         self.phase = Phase::Closed;
         was_open
     }
@@ -239,7 +270,7 @@ impl Outgoing {
     /// Nothing more can be sent. The first error is the one that is told.
     pub(super) fn fail(&mut self, failure: Failure) {
         self.error.get_or_insert(failure);
-        self.kept = Vec::new();
+        (self.kept, self.unflushed) = (Vec::new(), 0);
         self.close();
     }
 
@@ -253,86 +284,6 @@ impl Outgoing {
     }
 }
 
-/// An error that can be told more than once.
-#[derive(Clone, Debug)]
-pub(super) struct Failure {
-    kind: io::ErrorKind,
-    code: Option<i32>,
-    text: Arc<str>,
-}
-
-impl Failure {
-    pub(super) fn new(kind: io::ErrorKind, text: String) -> Failure {
-        Failure { kind, code: None, text: text.into() }
-    }
-
-    fn to_error(&self) -> io::Error {
-        match self.code {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(self.kind, &*self.text),
-        }
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        Failure { kind: error.kind(), code: error.raw_os_error(), text: error.to_string().into() }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{Failure, Next, Outgoing, Phase, Write};
-
-    #[test]
-    fn bytes_leave_in_the_order_in_which_they_were_written() {
-        let mut out = Outgoing::new();
-        assert_eq!(out.write(b"a"), Write::AtOnce);
-        assert!(out.keep(b"a") && out.begin_sending());
-        assert!(matches!(out.next(), Next::Send(bytes) if bytes == b"a"));
-        assert_eq!(out.write(b"b"), Write::Kept, "somebody sends");
-        assert_eq!((out.len(), out.begin_sending()), (2, false));
-        out.sent(1);
-        assert!(matches!(out.next(), Next::Send(bytes) if bytes == b"b"));
-        out.sent(1);
-        assert!(matches!(out.next(), Next::Nothing));
-        assert_eq!(out.write(b"c"), Write::AtOnce);
-    }
-
-    #[test]
-    fn the_marks_pause_and_let_go() {
-        let mut out = Outgoing::new();
-        out.set_marks(10, 4);
-        assert!(out.keep(&[0; 10]) && !out.is_paused());
-        assert!(out.keep(&[0; 1]) && out.is_paused() && out.begin_sending());
-        assert!(matches!(out.next(), Next::Send(_)));
-        assert!(!out.sent(6) && out.is_paused(), "5 are left");
-        assert!(out.sent(1) && !out.is_paused());
-    }
-
-    #[test]
-    fn closing_sends_what_was_written_first() {
-        let mut out = Outgoing::new();
-        assert!(out.keep(b"last words"));
-        out.end_writing();
-        out.close();
-        assert_eq!(out.write(b"more"), Write::Refused);
-        assert!(out.error().is_some() && out.begin_sending());
-        assert!(matches!(out.next(), Next::Send(_)));
-        out.sent(10);
-        assert!(matches!(out.next(), Next::Close));
-        assert!(out.closed() && !out.closed());
-        assert_eq!(out.phase(), Phase::Closed);
-    }
-
-    #[test]
-    fn above_the_limit_the_connection_has_failed() {
-        let mut out = Outgoing::new();
-        out.set_limit(4);
-        assert!(out.keep(b"1234") && !out.keep(b"5"));
-        assert_eq!(out.len(), 0);
-        assert!(out.error().unwrap().to_string().contains("limit of 4 bytes"));
-        out.fail(Failure::new(std::io::ErrorKind::Other, "later".into()));
-        assert!(out.error().unwrap().to_string().contains("limit"), "the first one counts");
-    }
-}
+#[path = "outgoing_tests.rs"]
+mod tests;

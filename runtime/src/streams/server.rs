@@ -17,6 +17,9 @@ use super::clients::Clients;
 use super::connection::Connection;
 use super::listen::{Listener, Options};
 use super::reader::StreamReader;
+use super::securing::Securing;
+#[cfg(feature = "tls")]
+use super::tls_options::TlsOptions;
 use super::writer::StreamWriter;
 use crate::api::finally::Exit;
 use crate::api::spawn::create_on;
@@ -111,6 +114,8 @@ pub struct StartServer<H> {
     max_connections: Option<usize>,
     backlog: u32,
     reuse_port: bool,
+    #[cfg(feature = "tls")]
+    pub(super) tls: TlsOptions,
     at: &'static Location<'static>,
 }
 
@@ -123,6 +128,8 @@ impl<H> StartServer<H> {
             max_connections: None,
             backlog: BACKLOG,
             reuse_port: false,
+            #[cfg(feature = "tls")]
+            tls: TlsOptions::default(),
             at,
         }
     }
@@ -183,7 +190,11 @@ impl<H> StartServer<H> {
         });
         let handler = self.handler.take().expect("a server is started once");
         for listener in listeners {
-            let accepting = accept(inner.clone(), listener, handler.clone(), self.limit, self.at);
+            let secure = Securing {
+                #[cfg(feature = "tls")]
+                options: self.tls.side.is_some().then(|| Arc::new(self.tls.clone())),
+            };
+            let accepting = accept(inner.clone(), listener, handler.clone(), self.limit, secure, self.at);
             create_on(shared, accepting, self.at).detach();
         }
         Server { inner }

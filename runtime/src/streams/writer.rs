@@ -49,11 +49,24 @@ use crate::shim::Arc;
 /// ```
 pub struct StreamWriter {
     connection: Arc<Connection>,
+    /// Somebody else has taken the connection over.
+    is_given_up: bool,
 }
 
 impl StreamWriter {
     pub(super) fn new(connection: Arc<Connection>) -> StreamWriter {
-        StreamWriter { connection }
+        StreamWriter { connection, is_given_up: false }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// Drops the handle and nothing else: the connection goes on without it.
+    #[cfg(feature = "tls")]
+    pub(super) fn give_up(mut self) {
+        self.is_given_up = true;
     }
 
     /// Sends these bytes, or keeps what cannot be sent at once. Never waits.
@@ -87,12 +100,14 @@ impl StreamWriter {
         Drain::new(&self.connection)
     }
 
-    /// Ends the sending side when everything is sent: the peer reads the end of the stream. Reading goes on.
+    /// Ends the sending side when everything is sent: the peer reads the end of the stream. Reading goes on. Over TLS
+    /// that end is a `close_notify`, which some peers answer by closing both directions.
     pub fn shutdown_write(&mut self) {
         self.connection.end_writing();
     }
 
-    /// Closes the connection when everything is sent, both sides: the reader, too, comes to the end of the stream.
+    /// Closes the connection when everything is sent, both sides: the reader, too, comes to the end of the stream. Over
+    /// TLS, it is closed when the peer has answered the farewell, or has not in time.
     pub fn close(&mut self) {
         self.connection.close();
     }
@@ -143,7 +158,7 @@ impl StreamWriter {
     /// # Errors
     /// `NotConnected` if there is none any more; `Unsupported` for what has no such address.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        match &self.connection.transport {
+        match self.connection.transport.socket() {
             Transport::Tcp(stream) => stream.peer_addr(),
             other => Err(no_address(other)),
         }
@@ -154,7 +169,7 @@ impl StreamWriter {
     /// # Errors
     /// As [`peer_addr`](StreamWriter::peer_addr).
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        match &self.connection.transport {
+        match self.connection.transport.socket() {
             Transport::Tcp(stream) => stream.local_addr(),
             other => Err(no_address(other)),
         }
@@ -198,7 +213,10 @@ impl AsyncWrite for StreamWriter {
 
 impl Drop for StreamWriter {
     fn drop(&mut self) {
-        self.connection.end_writing();
+        if !self.is_given_up {
+            self.connection.end_writing();
+            self.connection.handle_is_gone();
+        }
     }
 }
 

@@ -1,0 +1,164 @@
+//! A TLS session and the bytes between it and its socket, without waiting: rustls does no I/O itself.
+//!
+//! Whatever cannot go on says `WouldBlock`, and the caller waits for the direction that it is concerned with. The
+//! handshake alone needs both; it is driven by one task, which has the session to itself.
+
+use std::io::{self, BufRead, Read, Write};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use rustls::Connection as Tls;
+
+use super::transport::Transport;
+
+/// The state of one TLS connection.
+pub(super) struct Session {
+    tls: Tls,
+    /// What a reader had fetched before there was TLS; it comes before what the socket has.
+    early: Bytes,
+    /// What the peer did wrong. All that it sent before that can still be read.
+    failure: Option<rustls::Error>,
+}
+
+impl Session {
+    pub(super) fn new(tls: Tls, early: Bytes) -> Session {
+        Session { tls, early, failure: None }
+    }
+
+    /// What was agreed upon.
+    pub(super) fn agreed(&self) -> &rustls::CommonState {
+        &self.tls
+    }
+
+    /// Exchanges messages until both sides trust each other.
+    ///
+    /// # Errors
+    /// `InvalidData` with rustls's error; `UnexpectedEof` if the peer went away; the socket's.
+    pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>, socket: &Transport) -> Poll<io::Result<()>> {
+        loop {
+            match self.push(socket) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(socket.poll_writable(cx))?;
+                    continue;
+                }
+                // An alert that says why may have come before the end; reading will tell.
+                Err(_) if self.tls.is_handshaking() => {}
+                other => other?,
+            }
+            if !self.tls.is_handshaking() {
+                return Poll::Ready(Ok(()));
+            }
+            match self.pull(socket) {
+                Ok(0) => {
+                    let text = "the peer closed the connection before the TLS handshake was complete";
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, text)));
+                }
+                Ok(_) => self.failure.clone().map_or(Ok(()), |error| Err(invalid(error)))?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(socket.poll_readable(cx))?,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Appends plaintext to `buffer`, up to `room` bytes; none at the end of the stream, which the peer has announced.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if the peer did not announce it; `InvalidData` with rustls's error; `WouldBlock`; the socket's.
+    pub(super) fn read_into(&mut self, socket: &Transport, buffer: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+        loop {
+            match self.tls.reader().fill_buf() {
+                Ok(there) => {
+                    let count = there.len().min(room);
+                    buffer.extend_from_slice(&there[..count]);
+                    self.tls.reader().consume(count);
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    let text = "the peer closed the connection without TLS's close_notify: bytes may be missing";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+                }
+                Err(error) => return Err(error),
+            }
+            match &self.failure {
+                Some(error) => return Err(invalid(error.clone())),
+                None => self.pull(socket)?,
+            };
+        }
+    }
+
+    /// Takes bytes to be sent, as many as there is room for when what it took before has left.
+    pub(super) fn write(&mut self, socket: &Transport, bytes: &[u8]) -> io::Result<usize> {
+        self.push(socket)?;
+        let count = self.tls.writer().write(bytes)?;
+        match self.push(socket) {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(count),
+        }
+    }
+
+    /// Whether everything that it took has been handed to the socket.
+    pub(super) fn is_flushed(&self) -> bool {
+        !self.tls.wants_write()
+    }
+
+    /// Hands ciphertext to the socket until none is left.
+    pub(super) fn push(&mut self, socket: &Transport) -> io::Result<()> {
+        while self.tls.wants_write() {
+            if self.tls.write_tls(&mut Raw(socket, &mut self.early))? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts `close_notify` behind what is to be sent.
+    pub(super) fn end_writing(&mut self) {
+        self.tls.send_close_notify();
+    }
+
+    /// Fetches ciphertext and deciphers it: how many bytes, of which none may make up a message yet.
+    fn pull(&mut self, socket: &Transport) -> io::Result<usize> {
+        let count = self.tls.read_tls(&mut Raw(socket, &mut self.early))?;
+        if let Err(error) = self.tls.process_new_packets() {
+            self.failure = Some(error);
+        }
+        if self.tls.wants_write() && (!self.tls.is_handshaking() || self.failure.is_some()) {
+            // The alert that tells the peer what was wrong, or new keys: what the socket does not take now leaves with
+            // the next bytes that are written.
+            let _ = self.push(socket);
+        }
+        Ok(count)
+    }
+}
+
+fn invalid(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+/// The socket as rustls sees it.
+struct Raw<'a>(&'a Transport, &'a mut Bytes);
+
+impl Read for Raw<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.1.is_empty() {
+            return self.0.try_read(into);
+        }
+        let count = self.1.len().min(into.len());
+        self.1.copy_to_slice(&mut into[..count]);
+        if self.1.is_empty() {
+            *self.1 = Bytes::new();
+        }
+        Ok(count)
+    }
+}
+
+impl Write for Raw<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.try_write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
