@@ -5,6 +5,9 @@
 //! task itself runs on raddle's workers, like every other. What it registers is served by a tokio runtime of one thread,
 //! the driver, which waits for those sockets and timers and runs the tasks that were started with `tokio::spawn`.
 //!
+//! tokio's time is the real one, also where raddle's clock is virtual. And a virtual clock sees nothing of what is waited
+//! for here: it jumps meanwhile, as far as raddle's own timers let it.
+//!
 //! The driver ends when the last that holds the context has let go of it: the [`TokioContext`] itself, its clones, and
 //! the futures that run in it.
 
@@ -22,6 +25,9 @@ use pin_project_lite::pin_project;
 use crate::sync::{Promise, promise};
 
 /// A tokio runtime with a thread of its own, in which futures of raddle's tasks can be run. Clones are the same one.
+///
+/// It is tokio's runtime for one thread: `block_in_place` does not work there. Its time is the real one, whatever clock
+/// raddle goes by.
 ///
 /// # Examples
 /// ```
