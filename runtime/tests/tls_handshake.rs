@@ -11,13 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Reports, eventually, runner, watch};
+use raddle::tls::rustls::pki_types::CertificateDer;
+use raddle::tls::rustls::pki_types::pem::PemObject;
 use raddle::tls::rustls::{self, HandshakeKind};
 use raddle::tls::{client_config_with_roots_pem, server_config_from_pem};
 use raddle::{
     BoxError, Runner, StreamReader, StreamWriter, TcpListener, TcpStream, open_connection, start_server, start_tls,
     yield_now,
 };
-use tls_support::{CA, LEAF, LEAF_KEY, OTHER_CA, client_config, connect, echo, echo_server, pair, server_config};
+use tls_support::{
+    CA, LEAF, LEAF_KEY, OTHER_CA, client_config, connect, echo, echo_server, pair, pattern, server_config,
+};
 
 /// Waits for reports.
 async fn reported(reports: &Reports, count: usize) {
@@ -302,4 +306,29 @@ fn wrong_pem_is_explained() {
     assert!(error.contains("the certificate chain and its key"), "{error}");
     let error = client_config_with_roots_pem(LEAF_KEY, &[]).unwrap_err().to_string();
     assert!(error.contains("the roots") && error.contains("no certificate"), "{error}");
+}
+
+/// The older version, where both sides allow it: the certificate, the two directions, and the farewell.
+#[test]
+fn tls_1_2_is_spoken_too() {
+    let _watch = watch();
+    runner(2).run(async {
+        let (_server, address) = echo_server().await;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = rustls::ClientConfig::builder_with_provider(provider);
+        let builder = builder.with_protocol_versions(&[&rustls::version::TLS12]).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(CA).unwrap()).unwrap();
+        let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
+        for expected in [HandshakeKind::Full, HandshakeKind::Resumed] {
+            let (mut reader, mut writer) = open_connection(address).tls(config.clone()).await.unwrap();
+            assert_eq!(writer.tls_version(), Some(rustls::ProtocolVersion::TLSv1_2));
+            assert_eq!(writer.tls_handshake_kind(), Some(expected));
+            writer.write(&pattern(100_000));
+            writer.shutdown_write();
+            assert!(reader.read_to_end().await.unwrap() == pattern(100_000));
+            writer.close();
+            writer.wait_closed().await.unwrap();
+        }
+    });
 }
