@@ -49,3 +49,21 @@ pub(crate) async fn connect(address: SocketAddr) -> (StreamReader, StreamWriter)
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 31 % 251) as u8).collect()
 }
+
+/// A client and a server over a connection that both can also be broken in the middle.
+pub(crate) async fn pair() -> ((StreamReader, StreamWriter), (StreamReader, StreamWriter)) {
+    let (to_test, far) = raddle::channel::<(StreamReader, StreamWriter)>(1);
+    let server = start_server("127.0.0.1:0", move |reader, writer| {
+        let to_test = to_test.clone();
+        async move {
+            let _ = to_test.send((reader, writer)).await;
+        }
+    })
+    .tls(server_config())
+    .await
+    .unwrap();
+    let near = connect(server.local_addrs()[0]).await;
+    let far = far.recv().await.unwrap();
+    server.close();
+    (near, far)
+}
