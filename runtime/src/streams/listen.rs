@@ -83,7 +83,7 @@ impl Listener {
         match self {
             Listener::Tcp(listener, _) => {
                 let (stream, peer) = listener.accept().await?;
-                Ok((Transport::Tcp(stream), peer.to_string()))
+                Ok((Transport::tcp(stream), peer.to_string()))
             }
             Listener::Unix(listener, file) => {
                 let (stream, _) = listener.accept().await?;

@@ -77,7 +77,7 @@ impl Connecting {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Transport>> {
         match self {
-            Connecting::Tcp(connect) => Pin::new(connect).poll(cx).map_ok(Transport::Tcp),
+            Connecting::Tcp(connect) => Pin::new(connect).poll(cx).map_ok(Transport::tcp),
             Connecting::Unix(connect) => Pin::new(connect).poll(cx).map_ok(Transport::Unix),
         }
     }

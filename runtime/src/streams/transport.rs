@@ -26,6 +26,14 @@ pub(super) enum Transport {
 }
 
 impl Transport {
+    /// A TCP connection, whose small writes are sent at once, as asyncio's are: who writes in pieces has not finished,
+    /// and would wait for the peer's acknowledgement of the first one.
+    pub(super) fn tcp(stream: TcpStream) -> Transport {
+        // Refused only by a connection that is gone, which will say so when it is used.
+        let _ = stream.set_nodelay(true);
+        Transport::Tcp(stream)
+    }
+
     /// Appends what has arrived: at least one byte, unless the stream has ended. Memory is made only when there may be
     /// something to put into it.
     pub(super) fn poll_read_into(
