@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use raddle_io::net::{TcpListener, TcpSocket, UnixListener};
-use socket2::SockRef;
+use rustix::net::{Shutdown, shutdown};
 
 use super::transport::Transport;
 
@@ -96,10 +96,10 @@ impl Listener {
     pub(super) fn stop(&self) {
         // Nothing to fail that would matter: it does not listen, then.
         let _ = match self {
-            Listener::Tcp(listener, _) => SockRef::from(listener).shutdown(Shutdown::Both),
+            Listener::Tcp(listener, _) => shutdown(listener, Shutdown::Both),
             Listener::Unix(listener, file) => {
                 file.remove();
-                SockRef::from(listener).shutdown(Shutdown::Both)
+                shutdown(listener, Shutdown::Both)
             }
         };
     }

@@ -8,8 +8,8 @@
 //!
 //! Bytes are in one of three places: `kept`, behind what was written before; with the one task that sends them
 //! (`in_flight`); or `unflushed`: the transport has taken them, and holds back some of what it made of them, as TLS
-//! does where the kernel takes no more. These leave first. `is_sending` says that there is that task; whoever leaves something to do without it starts it. So
-//! bytes leave in the order in which they were written.
+//! does where the kernel takes no more. These leave first. `is_sending` says that there is that task; whoever leaves
+//! something to do without it starts it. So bytes leave in the order in which they were written.
 //!
 //! The marks: above `high` the writer is `paused`, and `drain` waits; at `low` it goes on. Above `limit` nothing more is
 //! accepted, and the connection has failed.
