@@ -3,8 +3,8 @@ use std::panic::Location;
 use std::time::Duration;
 
 use raddle_io::net::TcpStream;
+use rustix::net::sockopt;
 use rustls::{ClientConfig, ServerConfig};
-use socket2::SockRef;
 
 use crate::api::gather::gather;
 use crate::api::timeout::move_on_after;
@@ -27,9 +27,9 @@ fn configs() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
 /// A connection whose kernel takes a few thousand bytes and no more.
 async fn narrow_pair() -> [(StreamReader, StreamWriter); 2] {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    SockRef::from(&listener).set_recv_buffer_size(4096).unwrap();
+    sockopt::set_socket_recv_buffer_size(&listener, 4096).unwrap();
     let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    SockRef::from(&near).set_send_buffer_size(4096).unwrap();
+    sockopt::set_socket_send_buffer_size(&near, 4096).unwrap();
     let [near, far] = [near, listener.accept().unwrap().0]
         .map(|socket| streams(Transport::Tcp(TcpStream::try_from(socket).unwrap()), 1 << 16, Location::caller()));
     let (client, server) = configs();
