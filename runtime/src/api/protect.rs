@@ -24,14 +24,14 @@ use crate::harness::collector::{Cleanup, Item};
 /// use std::time::Duration;
 /// use raddle::{protect, sleep, timeout};
 ///
-/// raddle::run(async {
-///     let transfer = protect(async {
-///         sleep(Duration::from_millis(5)).await;
-///         println!("all of it written");
-///     });
-///     // Says that it timed out, after all of it was written.
-///     assert!(timeout(Duration::from_millis(1), transfer).await.is_err());
+/// # raddle::Runner::new().workers(1).clock(raddle::Clock::auto()).run(async {
+/// let transfer = protect(async {
+///     sleep(Duration::from_millis(5)).await;
+///     println!("all of it written");
 /// });
+/// // Says that it timed out, after all of it was written.
+/// assert!(timeout(Duration::from_millis(1), transfer).await.is_err());
+/// # });
 /// ```
 #[track_caller]
 pub fn protect<F>(future: F) -> Protect<F::Output>

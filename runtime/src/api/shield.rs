@@ -29,14 +29,14 @@ use crate::task::error::TaskError;
 /// use std::time::Duration;
 /// use raddle::{shield, sleep, timeout};
 ///
-/// raddle::run(async {
-///     let mut order = shield(async {
-///         sleep(Duration::from_millis(5)).await;
-///         "delivered"
-///     });
-///     assert!(timeout(Duration::from_millis(1), &mut order).await.is_err());
-///     assert_eq!(order.await, "delivered");
+/// # raddle::Runner::new().workers(1).clock(raddle::Clock::auto()).run(async {
+/// let mut order = shield(async {
+///     sleep(Duration::from_millis(5)).await;
+///     "delivered"
 /// });
+/// assert!(timeout(Duration::from_millis(1), &mut order).await.is_err());
+/// assert_eq!(order.await, "delivered");
+/// # });
 /// ```
 #[track_caller]
 pub fn shield<F>(f: F) -> Shield<F::Output>
