@@ -1,8 +1,10 @@
 //! How a scenario is run and compared.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use raddle::{Clock, Exit, Runner};
 
@@ -10,6 +12,9 @@ use crate::common::{Log, watch};
 
 const VIRTUAL_RUNS: usize = 200;
 const REAL_RUNS: usize = 5;
+
+/// How often real time is made twice as slow where the machine does not keep up with it.
+const SLOWER: u32 = 5;
 
 /// Where a scenario prints.
 #[derive(Clone)]
@@ -73,15 +78,57 @@ pub(crate) fn check<F: Future<Output = ()>>(program: impl Fn(Out) -> F + Sync, t
         assert_eq!(printed.join("\n"), text, "in virtual time");
     }
     for workers in [1, 2, 8] {
-        let run = || print(&program, scale, Runner::new().workers(workers));
-        let runs: Vec<_> = thread::scope(|s| {
-            let threads: Vec<_> = (0..REAL_RUNS).map(|_| s.spawn(run)).collect();
-            threads.into_iter().map(|thread| thread.join().expect("a run panicked")).collect()
+        let many = if workers == 1 { Many::Exact } else { many };
+        check_in_real_time(&program, text, scale, workers, many);
+    }
+}
+
+/// Several runs at once. What they print depends on time, so it may differ if the machine stood still for longer than
+/// lies between two of the program's moments; then, and only then, they are run again with more time between them.
+fn check_in_real_time<F: Future<Output = ()>>(
+    program: &(impl Fn(Out) -> F + Sync),
+    text: &str,
+    scale: u32,
+    workers: usize,
+    many: Many,
+) {
+    for attempt in 0..=SLOWER {
+        let scale = scale << attempt;
+        let run = || {
+            let printed = print(program, scale, Runner::new().workers(workers));
+            compare(&printed, text, many, workers);
+        };
+        let (ended, gap) = with_longest_gap(|| {
+            thread::scope(|s| {
+                let threads: Vec<_> = (0..REAL_RUNS).map(|_| s.spawn(|| catch_unwind(AssertUnwindSafe(run)))).collect();
+                threads.into_iter().try_for_each(|thread| thread.join().expect("what panics is caught"))
+            })
         });
-        for printed in runs {
-            compare(&printed, text, if workers == 1 { Many::Exact } else { many }, workers);
+        match ended {
+            Ok(()) => return,
+            Err(_) if gap > scale * CLOSE && attempt < SLOWER => eprintln!("the machine stood still for {gap:.1?}"),
+            Err(panic) => resume_unwind(panic),
         }
     }
+}
+
+/// Half of what lies at least between two of a program's moments.
+const CLOSE: Duration = Duration::from_millis(5);
+
+/// The longest time for which a thread that wants to run every millisecond did not, while `f` did.
+fn with_longest_gap<R>(f: impl FnOnce() -> R) -> (R, Duration) {
+    let (over, ended) = mpsc::channel::<()>();
+    let observer = thread::spawn(move || {
+        let (mut seen, mut longest) = (Instant::now(), Duration::ZERO);
+        while ended.recv_timeout(Duration::from_millis(1)) == Err(RecvTimeoutError::Timeout) {
+            longest = longest.max(seen.elapsed());
+            seen = Instant::now();
+        }
+        longest.max(seen.elapsed())
+    });
+    let result = f();
+    drop(over);
+    (result, observer.join().expect("it only looks at the clock"))
 }
 
 fn print<F: Future<Output = ()>>(program: impl Fn(Out) -> F, scale: u32, runner: Runner) -> Vec<String> {
