@@ -7,30 +7,32 @@ use std::time::Duration;
 use rustix::thread::CpuSet;
 use rustix::time::{ClockId, clock_gettime};
 
-/// The unit of times in /proc, USER_HZ, is part of Linux's interface and 100 per second.
-const MILLIS_PER_TICK: u64 = 10;
-
 /// The processor time that all threads of this process have used.
 pub(crate) fn of_this_process() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// The processor time that another process has used, in user and in kernel mode, to the scheduler tick.
+/// The processor time that the threads of another process have used, in user and in kernel mode, as its scheduler counts
+/// it: in nanoseconds. What threads used that have ended is not in it.
 pub(crate) fn of_process(id: u32) -> io::Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-    ticks(&stat)
-        .map(|ticks| Duration::from_millis(ticks * MILLIS_PER_TICK))
-        .ok_or_else(|| io::Error::other(format!("/proc/{id}/stat reads strangely: {stat:?}")))
+    let mut sum = Duration::ZERO;
+    for thread in fs::read_dir(format!("/proc/{id}/task"))? {
+        let path = thread?.path().join("schedstat");
+        let text = match fs::read_to_string(&path) {
+            // It ended meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            text => text?,
+        };
+        sum += on_processor(&text)
+            .ok_or_else(|| io::Error::other(format!("{} reads strangely: {text:?}", path.display())))?;
+    }
+    Ok(sum)
 }
 
-/// Fields 14 and 15; the name in field 2 stands in parentheses and may hold anything.
-fn ticks(stat: &str) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+/// The first of three numbers.
+fn on_processor(schedstat: &str) -> Option<Duration> {
+    schedstat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// Pins the calling thread, and every process and thread that it starts while the guard lives, to one core.
@@ -61,9 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_found_behind_a_strange_name() {
-        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 0 0 0 12 30 0 0 20 0 1 0 5";
-        assert_eq!(ticks(stat), Some(42));
-        assert_eq!(ticks("7 (a"), None);
+    fn the_first_number_is_the_time_on_a_processor() {
+        assert_eq!(on_processor("1234567 89 10\n"), Some(Duration::from_nanos(1_234_567)));
+        assert_eq!(on_processor(""), None);
+    }
+
+    #[test]
+    fn a_process_has_used_some() {
+        assert!(of_process(std::process::id()).unwrap() > Duration::ZERO);
     }
 }

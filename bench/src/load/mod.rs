@@ -20,7 +20,7 @@ use raddle::{Instant, Runner, TcpStream, create_task, gather, sleep};
 
 pub(crate) use self::options::{Load, parse};
 use self::outcome::Outcome;
-pub(crate) use self::outcome::messages_in_json;
+pub(crate) use self::outcome::{messages_in_json, p999_in_json};
 use self::schedule::Schedule;
 use self::tally::Tally;
 

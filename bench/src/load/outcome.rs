@@ -89,6 +89,12 @@ pub(crate) fn messages_in_json(text: &str) -> Option<u64> {
     after.split(',').next()?.parse().ok()
 }
 
+/// The latency of all but one message in a thousand, in microseconds, in what `json` wrote.
+pub(crate) fn p999_in_json(text: &str) -> Option<f64> {
+    let (_, after) = text.split_once("\"p99.9\": ")?;
+    after.split([',', '}']).next()?.parse().ok()
+}
+
 fn time(nanos: u64) -> String {
     match nanos {
         0..10_000 => format!("{nanos} ns"),
@@ -115,7 +121,8 @@ mod tests {
         let json = outcome().json();
         assert_eq!(messages_in_json(&json), Some(1000));
         assert!(json.contains("\"unfinished\": 1, \"errors\": 2"), "{json}");
-        assert_eq!(messages_in_json("{}"), None);
+        assert!((998.0..1002.0).contains(&p999_in_json(&json).unwrap()), "{json}");
+        assert_eq!((messages_in_json("{}"), p999_in_json("{}")), (None, None));
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! The clients: programs that load a server and tell how many requests it answered well.
+//! The clients: programs that load a server and tell how many requests it answered well, and how slow the slowest were.
 
 use std::env;
 use std::fmt;
-use std::process::{Command, Output};
+use std::fs;
+use std::path::PathBuf;
+use std::process::{self, Command, Output};
 
 use crate::load;
 
@@ -17,6 +19,21 @@ pub(crate) enum Client {
     /// 64 bytes there and back; perhaps over a new connection each time.
     Load { connections: usize, reconnect: bool },
 }
+
+/// What a client found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Answered {
+    pub(crate) requests: u64,
+    /// This many microseconds or more were waited for one answer of a thousand.
+    pub(crate) p999: f64,
+}
+
+/// Makes wrk tell the percentile that it leaves out.
+const WRK_SCRIPT: &str = r#"
+function done(_, latency, _)
+    io.write(string.format("p99.9 %d\n", latency:percentile(99.9)))
+end
+"#;
 
 /// The commands that redis-benchmark sends, one after the other.
 const REDIS_TESTS: [&str; 2] = ["set", "get"];
@@ -35,28 +52,31 @@ impl Client {
         }
     }
 
-    /// Runs to its end, after about so many seconds, and returns how many requests were answered well.
-    pub(crate) fn load(&self, addr: &str, seconds: usize) -> Result<u64, String> {
-        let mut command = self.command(addr, seconds)?;
+    /// Runs to its end, after about so many seconds.
+    pub(crate) fn load(&self, addr: &str, seconds: usize) -> Result<Answered, String> {
+        let script = WrkScript::write()?;
+        let mut command = self.command(addr, seconds, &script)?;
         let output: Output = command.output().map_err(|error| format!("cannot start {self}: {error}"))?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let requests = match self {
-            Client::Wrk { .. } => wrk_requests(&text),
-            Client::RedisBenchmark { .. } => redis_requests(&text, self.redis_count(seconds)),
-            Client::Load { .. } => load::messages_in_json(&text),
+        let answered = match self {
+            Client::Wrk { .. } => of_wrk(&text),
+            Client::RedisBenchmark { .. } => of_redis(&text, self.redis_count(seconds)),
+            Client::Load { .. } => load::messages_in_json(&text)
+                .zip(load::p999_in_json(&text))
+                .map(|(requests, p999)| Answered { requests, p999 }),
         };
-        match requests {
-            Some(requests) if output.status.success() && requests > 0 => Ok(requests),
+        match answered {
+            Some(answered) if output.status.success() && answered.requests > 0 => Ok(answered),
             _ => Err(format!("{self} is not content with {addr}:\n{text}{}", String::from_utf8_lossy(&output.stderr))),
         }
     }
 
-    fn command(&self, addr: &str, seconds: usize) -> Result<Command, String> {
+    fn command(&self, addr: &str, seconds: usize, script: &WrkScript) -> Result<Command, String> {
         let (host, port) = addr.rsplit_once(':').ok_or_else(|| format!("{addr:?} is no HOST:PORT"))?;
         let line = match *self {
             Client::Wrk { connections } => format!("wrk -t1 -c{connections} -d{seconds} http://{addr}/"),
             Client::RedisBenchmark { connections, pipeline, .. } => format!(
-                "redis-benchmark -h {host} -p {port} --csv -r 10000 -t {} -c {connections} -P {pipeline} -n {}",
+                "redis-benchmark -h {host} -p {port} -r 10000 -t {} -c {connections} -P {pipeline} -n {}",
                 REDIS_TESTS.join(","),
                 self.redis_count(seconds)
             ),
@@ -73,6 +93,9 @@ impl Client {
             _ => Command::new(words.next().expect("a program")),
         };
         command.args(words);
+        if let Client::Wrk { .. } = self {
+            command.arg("-s").arg(&script.0);
+        }
         Ok(command)
     }
 
@@ -100,19 +123,48 @@ impl fmt::Display for Client {
     }
 }
 
+/// A file that is there as long as this.
+struct WrkScript(PathBuf);
+
+impl WrkScript {
+    fn write() -> Result<WrkScript, String> {
+        let path = env::temp_dir().join(format!("raddle-bench-{}.lua", process::id()));
+        fs::write(&path, WRK_SCRIPT).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        Ok(WrkScript(path))
+    }
+}
+
+impl Drop for WrkScript {
+    fn drop(&mut self) {
+        _ = fs::remove_file(&self.0);
+    }
+}
+
 /// The number before `requests in`; `None` if there is none, or if anything went wrong beside it.
-fn wrk_requests(text: &str) -> Option<u64> {
+fn of_wrk(text: &str) -> Option<Answered> {
     if text.contains("Socket errors") || text.contains("Non-2xx") {
         return None;
     }
     let line = text.lines().find(|line| line.contains(" requests in "))?;
-    line.split_whitespace().next()?.parse().ok()
+    let requests = line.split_whitespace().next()?.parse().ok()?;
+    let p999 = text.lines().find_map(|line| line.strip_prefix("p99.9 "))?.parse().ok()?;
+    Some(Answered { requests, p999 })
 }
 
-/// All that were sent, if there is a line of figures for each command.
-fn redis_requests(text: &str, count: u64) -> Option<u64> {
-    let has_line = |test: &str| text.lines().any(|line| line.starts_with(&format!("\"{}\",", test.to_uppercase())));
-    REDIS_TESTS.iter().all(|test| has_line(test)).then(|| count * REDIS_TESTS.len() as u64)
+/// All that were sent, if there is a summary for each command. Of the commands' percentiles the worst counts.
+fn of_redis(text: &str, count: u64) -> Option<Answered> {
+    let p999 = text.split("Latency by percentile distribution:").skip(1).map(redis_p999).collect::<Option<Vec<_>>>()?;
+    let worst = p999.iter().copied().reduce(f64::max)?;
+    (p999.len() == REDIS_TESTS.len()).then(|| Answered { requests: count * REDIS_TESTS.len() as u64, p999: worst })
+}
+
+/// From the first line `99.902% <= 1.567 milliseconds` of at least 99.9 percent.
+fn redis_p999(summary: &str) -> Option<f64> {
+    summary.lines().find_map(|line| {
+        let (percent, rest) = line.trim().split_once("% <= ")?;
+        let milliseconds: f64 = rest.split_whitespace().next()?.parse().ok()?;
+        (percent.parse::<f64>().ok()? >= 99.9).then_some(milliseconds * 1000.0)
+    })
 }
 
 #[cfg(test)]
@@ -120,18 +172,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_are_read_from_what_wrk_says() {
-        let good = "  1 threads and 64 connections\n  123456 requests in 5.00s, 12.00MB read\nRequests/sec:  24691.2\n";
-        assert_eq!(wrk_requests(good), Some(123_456));
-        assert_eq!(wrk_requests(&format!("{good}  Socket errors: connect 0, read 3, write 0, timeout 0\n")), None);
-        assert_eq!(wrk_requests(&format!("{good}  Non-2xx or 3xx responses: 7\n")), None);
-        assert_eq!(wrk_requests("unable to connect"), None);
+    fn requests_and_latency_are_read_from_what_wrk_says() {
+        let good = "  1 threads and 64 connections\n  123456 requests in 5.00s, 12.00MB read\np99.9 1234\n";
+        assert_eq!(of_wrk(good), Some(Answered { requests: 123_456, p999: 1234.0 }));
+        assert_eq!(of_wrk(&format!("{good}  Socket errors: connect 0, read 3, write 0, timeout 0\n")), None);
+        assert_eq!(of_wrk(&format!("{good}  Non-2xx or 3xx responses: 7\n")), None);
+        assert_eq!(of_wrk("unable to connect"), None);
     }
 
     #[test]
     fn redis_benchmark_tells_of_each_command() {
-        let good = "\"test\",\"rps\"\n\"SET\",\"1.00\"\n\"GET\",\"1.00\"\n";
-        assert_eq!(redis_requests(good, 10), Some(20));
-        assert_eq!(redis_requests(&good.replace("GET", "ERR"), 10), None);
+        let of = |name: &str, p999: &str| {
+            format!(
+                "\r====== {name} ======\nLatency by percentile distribution:\n\
+                 0.000% <= 0.1 milliseconds (cumulative count 1)\n99.902% <= {p999} milliseconds (cumulative count 9)\n"
+            )
+        };
+        let good = of("SET", "0.5") + &of("GET", "0.75");
+        assert_eq!(of_redis(&good, 10), Some(Answered { requests: 20, p999: 750.0 }));
+        assert_eq!(of_redis(&of("SET", "0.5"), 10), None);
     }
 }

@@ -1,9 +1,10 @@
 //! Servers of either runtime under a client: what a request costs the server in processor time and in system calls.
 //!
-//! Each server is a process of its own, and each measurement has a new one. Servers and client share one core, which
-//! gives the steadiest figures: requests per second say little then, and nothing else is asked here but what a request
-//! costs the server. raddle and tokio take turns, in an order that changes from round to round, so that neither a
-//! machine that slows down nor going second decides anything.
+//! Each server is a process of its own. Servers and client share one core, which gives the steadiest figures: requests
+//! per second say little then, and nothing else is asked here but what a request costs the server, and how long the
+//! slowest of a thousand takes. raddle and tokio take turns of a second or so, in an order that changes from round to
+//! round, so that neither a machine that slows down nor going second decides anything: many short turns tell more than
+//! few long ones.
 
 mod client;
 mod contender;
@@ -58,23 +59,31 @@ fn directory() -> Result<PathBuf, String> {
     Ok(this.parent().ok_or("this program lies in no directory")?.to_path_buf())
 }
 
-/// Processor time per request, over all rounds but the first, which warms up and is thrown away.
-fn costs(row: &Row, contenders: &[Contender; 3], options: &Servers) -> Result<[Line; 2], String> {
-    let mut costs: [Vec<f64>; 3] = Default::default();
+/// Processor time per request and the latency of the slowest, over all rounds but the first, which warms up and is thrown
+/// away. The servers stay; each rests while another is measured.
+fn costs(row: &Row, contenders: &[Contender; 3], options: &Servers) -> Result<Vec<Line>, String> {
+    let servers = contenders.iter().map(Server::start).collect::<Result<Vec<_>, _>>()?;
+    let (mut costs, mut latencies): ([Vec<f64>; 3], [Vec<f64>; 3]) = Default::default();
     for round in 0..=options.pairs {
         let mut order = [0, 1, 2];
         if round % 2 == 1 {
             order.reverse();
         }
         for index in order {
-            let cost = cost_per_request(row, &contenders[index], options)?;
-            eprintln!("[{round}/{}] {} {}: {cost:.2} µs per request", options.pairs, row.name, NAMES[index]);
+            let (cost, latency) = cost_per_request(row, &servers[index], options)?;
+            let name = NAMES[index];
+            eprintln!(
+                "[{round}/{}] {} {name}: {cost:.2} µs per request, p99.9 {latency:.0} µs",
+                options.pairs, row.name
+            );
             if round > 0 {
                 costs[index].push(cost);
+                latencies[index].push(latency);
             }
         }
     }
-    Ok(against_tokio(row, "", "µs", &costs))
+    let [costs, latencies] = [against_tokio(row, "", "µs", &costs), against_tokio(row, " p99.9", "µs", &latencies)];
+    Ok(costs.into_iter().chain(latencies).collect())
 }
 
 /// System calls per request. They are counted, so one measurement is enough; and it slows the server down, so that its
@@ -84,7 +93,7 @@ fn calls(row: &Row, contenders: &[Contender; 3], options: &Servers) -> Result<[L
     for (contender, counts) in contenders.iter().zip(&mut counts) {
         let server = Server::start(contender)?;
         let trace = syscalls::Trace::attach(server.id())?;
-        let requests = row.client.load(&server.addr, options.seconds)?;
+        let requests = row.client.load(&server.addr, options.seconds)?.requests;
         let calls = trace.stop()?;
         let calls = calls as f64 / requests as f64;
         eprintln!("{} {}: {calls:.2} system calls per request", row.name, contender.name);
@@ -93,14 +102,13 @@ fn calls(row: &Row, contenders: &[Contender; 3], options: &Servers) -> Result<[L
     Ok(against_tokio(row, " calls", "", &counts))
 }
 
-/// Microseconds of the server's processor time for each request that was answered.
-fn cost_per_request(row: &Row, contender: &Contender, options: &Servers) -> Result<f64, String> {
-    let server = Server::start(contender)?;
-    let cpu = || cpu::of_process(server.id()).map_err(|error| format!("{} has gone: {error}", contender.name));
+/// Microseconds of the server's processor time for each request that was answered, and those of the slowest's latency.
+fn cost_per_request(row: &Row, server: &Server, options: &Servers) -> Result<(f64, f64), String> {
+    let cpu = || cpu::of_process(server.id()).map_err(|error| format!("the server has gone: {error}"));
     let before = cpu()?;
-    let requests = row.client.load(&server.addr, options.seconds)?;
+    let answered = row.client.load(&server.addr, options.seconds)?;
     let used = cpu()? - before;
-    Ok(used.as_secs_f64() * 1e6 / requests as f64)
+    Ok((used.as_secs_f64() * 1e6 / answered.requests as f64, answered.p999))
 }
 
 fn against_tokio(row: &Row, suffix: &str, unit: &'static str, values: &[Vec<f64>; 3]) -> [Line; 2] {

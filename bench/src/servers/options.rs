@@ -24,8 +24,8 @@ impl Servers {
         Servers {
             wanted: Vec::new(),
             http: None,
-            seconds: 5,
-            pairs: 5,
+            seconds: 1,
+            pairs: 15,
             syscalls: false,
             build: true,
             json: false,
