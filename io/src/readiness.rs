@@ -182,9 +182,9 @@ impl Readiness {
         self.change(|word| (word & !FLAGS) | REGISTERED);
     }
 
-    /// The kernel has spoken.
-    pub fn event(&self, event: Event) {
-        self.change(|word| word | event.bits());
+    /// The kernel has spoken. Returns the word as it was before.
+    pub fn event(&self, event: Event) -> Snapshot {
+        self.change(|word| word | event.bits())
     }
 
     /// The reactor has ended, or would not have this source: nobody will tell of events.
@@ -220,11 +220,12 @@ impl Readiness {
         }
     }
 
-    fn change(&self, flags: impl Fn(u64) -> u64) {
+    fn change(&self, flags: impl Fn(u64) -> u64) -> Snapshot {
         let step = |word: u64| Some(flags(word).wrapping_add(ONE_EVENT));
         // AcqRel: the Release half pairs with the Acquire in `snapshot`; the Acquire half keeps changes in a chain, so
         // that a snapshot sees what came before any of them.
-        let _always_some = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
+        let (Ok(before) | Err(before)) = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, step);
+        Snapshot(before)
     }
 }
 

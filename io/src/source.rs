@@ -23,6 +23,10 @@
 //! Beside the list each direction has one place for `poll_*` functions. These have no future that could be dropped and
 //! pass a turn on, so they get none: every event wakes that place in addition.
 //!
+//! So an event that finds a direction ready already wakes nobody there, and takes no lock: whoever may be in the list, the
+//! turn is given. Only the end of a direction wakes in any case, and all of them. That spares most events the lock of the
+//! direction that is not waited for, since epoll says "writable" with every event that says "readable".
+//!
 //! An operation puts its waker in and looks at the word AGAIN before it says `Pending`. The reactor changes the word
 //! and then takes the lock. So either the reactor finds the waker, or its lock came first and the second look sees the
 //! event.
@@ -36,6 +40,7 @@ use std::task::Waker;
 
 use super::readiness::{Direction, Event, Readiness};
 use crate::shim::Mutex;
+use crate::shim::atomic::{AtomicUsize, Ordering};
 
 /// An operation's number in the list of waiters; none before it has to wait.
 #[derive(Debug, Default)]
@@ -46,14 +51,40 @@ pub struct Ticket(Option<NonZeroU64>);
 pub struct Source {
     /// What the kernel said.
     pub readiness: Readiness,
-    read: Mutex<Waiters>,
-    write: Mutex<Waiters>,
+    read: Side,
+    write: Side,
+}
+
+/// One direction.
+#[derive(Debug, Default)]
+struct Side {
+    waiters: Mutex<Waiters>,
+    /// The length of the list: written under the lock, and a copy for `leave`, which reads it without.
+    listed: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Waiter {
     number: NonZeroU64,
     waker: Waker,
+}
+
+impl Side {
+    fn with<R>(&self, f: impl FnOnce(&mut Waiters) -> R) -> R {
+        let mut waiters = self.waiters.lock();
+        let result = f(&mut waiters);
+        // Relaxed: see `nobody_is_listed`.
+        self.listed.store(waiters.len(), Ordering::Relaxed);
+        result
+    }
+
+    /// Asked by an operation that was in the list. It has put itself in before, so if it reads 0 it was popped; and
+    /// whoever popped it, in a section of the lock that comes after all insertions that this must not overlook, woke it
+    /// and so handed the count on. Who is inserted after that section sees in the second look what its event said.
+    fn nobody_is_listed(&self) -> bool {
+        // Relaxed: ordered by the lock and the wake-up, as told above.
+        self.listed.load(Ordering::Relaxed) == 0
+    }
 }
 
 /// Who waits for one direction.
@@ -70,6 +101,10 @@ struct Waiters {
 }
 
 impl Waiters {
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
+    }
+
     fn find(&mut self, number: NonZeroU64) -> Option<&mut Waiter> {
         self.first.iter_mut().chain(self.more.iter_mut()).find(|waiter| waiter.number == number)
     }
@@ -118,7 +153,7 @@ impl Source {
         Source::default()
     }
 
-    fn waiters(&self, direction: Direction) -> &Mutex<Waiters> {
+    fn side(&self, direction: Direction) -> &Side {
         match direction {
             Direction::Read => &self.read,
             Direction::Write => &self.write,
@@ -128,15 +163,15 @@ impl Source {
     /// Puts an operation in the list, or, if it is there, sees to it that the right task is woken. The caller must
     /// look at the readiness word again before it says `Pending`.
     pub fn wait(&self, direction: Direction, ticket: &mut Ticket, waker: &Waker) {
+        let side = self.side(direction);
         if let Some(number) = ticket.0
-            && let Some(waiter) = self.waiters(direction).lock().find(number)
+            && let Some(waiter) = side.waiters.lock().find(number)
             && waiter.waker.will_wake(waker)
         {
             return;
         }
         let fresh = waker.clone();
-        let replaced = {
-            let mut waiters = self.waiters(direction).lock();
+        let replaced = side.with(|waiters| {
             let number = *ticket.0.get_or_insert_with(|| {
                 waiters.numbers += 1;
                 NonZeroU64::new(waiters.numbers).expect("counts from 1")
@@ -148,17 +183,17 @@ impl Source {
                     None
                 }
             }
-        };
+        });
         drop(replaced);
     }
 
     /// Puts a waker in the place of `poll_*` functions. The caller must look at the readiness word again.
     pub fn wait_polled(&self, direction: Direction, waker: &Waker) {
-        if self.waiters(direction).lock().polled.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        if self.side(direction).waiters.lock().polled.as_ref().is_some_and(|known| known.will_wake(waker)) {
             return;
         }
         let fresh = waker.clone();
-        let replaced = self.waiters(direction).lock().polled.replace(fresh);
+        let replaced = self.side(direction).waiters.lock().polled.replace(fresh);
         drop(replaced);
     }
 
@@ -167,27 +202,27 @@ impl Source {
     #[must_use = "the turn is lost if the next one is not woken"]
     pub fn leave(&self, direction: Direction, ticket: &mut Ticket) -> Option<Waker> {
         let number = ticket.0.take()?;
-        let mut waiters = self.waiters(direction).lock();
-        let own = waiters.remove(number);
-        if own.is_some() {
-            drop(waiters);
-            drop(own);
+        let side = self.side(direction);
+        if side.nobody_is_listed() {
             return None;
         }
-        match self.readiness.snapshot().is_ready(direction) {
-            true => waiters.pop(),
-            false => None,
-        }
+        let (own, next) = side.with(|waiters| {
+            let own = waiters.remove(number);
+            let passes_on = own.is_none() && self.readiness.snapshot().is_ready(direction);
+            (own, if passes_on { waiters.pop() } else { None })
+        });
+        drop(own);
+        next
     }
 
     /// The kernel has spoken: calls `wake`, with no lock of this source held, for the first waiter of each direction
-    /// concerned, or for all if the direction has come to its end.
+    /// that became ready, or for all if the direction has come to its end.
     pub fn event(&self, event: Event, wake: &mut impl FnMut(Waker)) {
-        self.readiness.event(event);
+        let before = self.readiness.event(event);
         for direction in [Direction::Read, Direction::Write] {
             if event.closes(direction) {
                 self.wake_all(direction, wake);
-            } else if event.concerns(direction) {
+            } else if event.concerns(direction) && !before.is_ready(direction) {
                 self.wake_one(direction, wake);
             }
         }
@@ -201,18 +236,14 @@ impl Source {
     }
 
     fn wake_one(&self, direction: Direction, wake: &mut impl FnMut(Waker)) {
-        let (polled, first) = {
-            let mut waiters = self.waiters(direction).lock();
-            (waiters.polled.take(), waiters.pop())
-        };
+        let (polled, first) = self.side(direction).with(|waiters| (waiters.polled.take(), waiters.pop()));
         polled.into_iter().chain(first).for_each(wake);
     }
 
     fn wake_all(&self, direction: Direction, wake: &mut impl FnMut(Waker)) {
-        let (polled, first, more) = {
-            let mut waiters = self.waiters(direction).lock();
-            (waiters.polled.take(), waiters.first.take(), std::mem::take(&mut waiters.more))
-        };
+        let (polled, first, more) = self
+            .side(direction)
+            .with(|waiters| (waiters.polled.take(), waiters.first.take(), std::mem::take(&mut waiters.more)));
         polled.into_iter().for_each(&mut *wake);
         first.into_iter().chain(more).map(|waiter| waiter.waker).for_each(wake);
     }
