@@ -3,6 +3,11 @@
 //! One lock holds `closed`, the seeds of unstarted workers and the join handles, so that "start one more" and "start
 //! none any more" cannot cross. A seed stays here until its thread takes it: a thread that could not be started
 //! loses nothing.
+//!
+//! A worker or the watchdog that could not be started, for want of a thread or of file descriptors, is reported once and
+//! tried again a second later: by the watchdog if there is one, else by whichever worker comes by. The feared
+//! interleaving: a push relies on the worker that is about to start, and that does not. So whoever failed to start one
+//! answers for it, as a searcher that leaves does ([`Shared::nobody_came`]).
 
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -29,6 +34,8 @@ pub(crate) struct Threads {
     watchdog_started: AtomicBool,
     watchdog_wake: Mutex<bool>,
     watchdog_woken: Condvar,
+    /// Something is to be tried again: a copy for readers without the lock.
+    has_failed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -43,6 +50,8 @@ struct State {
     exited: Vec<usize>,
     failed: Vec<(usize, Instant)>,
     failure_reported: bool,
+    watchdog_failed: Option<Instant>,
+    watchdog_failure_reported: bool,
 }
 
 impl Threads {
@@ -55,7 +64,15 @@ impl Threads {
             watchdog_started: AtomicBool::new(false),
             watchdog_wake: Mutex::new(false),
             watchdog_woken: Condvar::new(),
+            has_failed: AtomicBool::new(false),
         }
+    }
+
+    /// Whether something could not be started, and is to be tried again.
+    #[inline]
+    pub(crate) fn has_failed(&self) -> bool {
+        // Relaxed: one that is not seen is seen by who comes next.
+        self.has_failed.load(Ordering::Relaxed)
     }
 
     /// Whether the watchdog is there already, or is not wanted.
@@ -160,7 +177,8 @@ impl Shared {
     pub(crate) fn start_worker(&self, index: usize) {
         let mut state = self.threads.state.lock();
         if state.closed {
-            let _ = self.idle.stop_searching();
+            drop(state);
+            self.nobody_came();
             return;
         }
         match self.spawn_worker(index) {
@@ -171,13 +189,24 @@ impl Shared {
             Err(error) => {
                 state.failed.push((index, Instant::now()));
                 let first = !std::mem::replace(&mut state.failure_reported, true);
+                self.threads.has_failed.store(true, Ordering::Relaxed);
                 drop(state);
-                let _ = self.idle.stop_searching();
+                self.nobody_came();
                 if first {
                     let text = format!("worker {index} could not be started: {error}; going on with fewer workers");
                     self.report(&ExceptionContext::new(text));
                 }
             }
+        }
+    }
+
+    /// The worker that was claimed does not start: pushers that relied on it need another. Each failure takes one worker
+    /// out of those that can be claimed, so this ends.
+    fn nobody_came(&self) {
+        if self.idle.stop_searching()
+            && (self.injector.len() > 0 || self.remotes.iter().any(|remote| remote.queue.len() > 0))
+        {
+            self.wake_one();
         }
     }
 
@@ -198,6 +227,10 @@ impl Shared {
         if !wanted || self.threads.watchdog_started.swap(true, Ordering::Relaxed) {
             return;
         }
+        self.spawn_watchdog();
+    }
+
+    fn spawn_watchdog(&self) {
         let mut state = self.threads.state.lock();
         if state.closed {
             return;
@@ -207,25 +240,38 @@ impl Shared {
         match std::thread::Builder::new().name(name).spawn(move || watchdog::watch(&shared)) {
             Ok(thread) => state.watchdog = Some(thread),
             Err(error) => {
+                state.watchdog_failed = Some(Instant::now());
+                let first = !std::mem::replace(&mut state.watchdog_failure_reported, true);
+                self.threads.has_failed.store(true, Ordering::Relaxed);
                 drop(state);
-                let text = format!("the watchdog could not be started: {error}; stuck workers will not be rescued");
-                self.report(&ExceptionContext::new(text));
+                if first {
+                    let text = format!("the watchdog could not be started: {error}; stuck workers are not rescued");
+                    self.report(&ExceptionContext::new(text));
+                }
             }
         }
     }
 
-    /// Lets workers be tried again that could not be started a while ago.
+    /// Lets be tried again what could not be started a while ago.
     pub(crate) fn retry_failed_starts(&self) {
+        if !self.threads.has_failed() {
+            return;
+        }
         let mut state = self.threads.state.lock();
         let now = Instant::now();
-        let (again, later) = std::mem::take(&mut state.failed)
-            .into_iter()
-            .partition(|(_, when)| now.duration_since(*when) >= RETRY_AFTER);
+        let is_due = |when: Instant| now.duration_since(when) >= RETRY_AFTER;
+        let (again, later): (Vec<_>, _) =
+            std::mem::take(&mut state.failed).into_iter().partition(|(_, when)| is_due(*when));
         state.failed = later;
+        let watchdog_again = state.watchdog_failed.take_if(|when| is_due(*when)).is_some();
+        let more = !state.failed.is_empty() || state.watchdog_failed.is_some();
+        self.threads.has_failed.store(more, Ordering::Relaxed);
         drop(state);
-        let again: Vec<(usize, Instant)> = again;
         for (index, _) in again {
             self.idle.readmit(index);
+        }
+        if watchdog_again {
+            self.spawn_watchdog();
         }
     }
 }
