@@ -8,6 +8,11 @@ mod common;
 
 mod faults {
     pub(crate) mod few_files;
+    pub(crate) mod namespaces;
+    pub(crate) mod network;
+    pub(crate) mod starting;
     pub(crate) mod stopped;
+    pub(crate) mod strace;
+    pub(crate) mod syscalls;
     pub(crate) mod victim;
 }
