@@ -55,9 +55,9 @@ impl Seen {
     }
 
     /// The present poll counts from now on; one that was reported was reported.
-    fn begin_anew(&mut self) {
+    fn begin_anew(&mut self, now: Instant) {
         self.still = 0;
-        self.poll_seen = self.poll_seen.map(|(_, reported)| (Instant::now(), reported));
+        self.poll_seen = self.poll_seen.map(|(_, reported)| (now, reported));
     }
 }
 
@@ -70,9 +70,10 @@ pub(super) fn watch(shared: &Arc<Shared>) {
     let mut tick = Duration::ZERO;
     loop {
         shared.threads.park_watchdog(Some(tick));
+        // Read once for all that this look judges: a standstill that comes later in it is noticed by the next.
         let now = Instant::now();
         if now - looked > tick + STANDSTILL {
-            seen.iter_mut().for_each(Seen::begin_anew);
+            seen.iter_mut().for_each(|seen| seen.begin_anew(now));
         }
         looked = now;
         match shared.phase.get() {
@@ -88,7 +89,7 @@ pub(super) fn watch(shared: &Arc<Shared>) {
         shared.retry_failed_starts();
         if !shared.idle.all_parked() {
             quiet = 0;
-            tick = if look(shared, &mut seen) { TICK_WHEN_SLOW } else { TICK };
+            tick = if look(shared, &mut seen, now) { TICK_WHEN_SLOW } else { TICK };
             continue;
         }
         forget(shared, &mut seen);
@@ -106,7 +107,7 @@ pub(super) fn watch(shared: &Arc<Shared>) {
 }
 
 /// One look at everybody. True: some poll may be a long one.
-fn look(shared: &Shared, seen: &mut [Seen]) -> bool {
+fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> bool {
     let mut slow = false;
     for (index, (remote, last)) in shared.remotes.iter().zip(seen).enumerate() {
         // Relaxed: a number; none yet, or a stale one, misleads for a tick.
@@ -122,7 +123,8 @@ fn look(shared: &Shared, seen: &mut [Seen]) -> bool {
             reactor.bound_young();
         }
         if let Some(limit) = shared.config.slow_poll {
-            last.poll_seen = watch_poll(shared, index, last.poll_seen.filter(|_| watched && last.still > 0), limit);
+            let seen = last.poll_seen.filter(|_| watched && last.still > 0);
+            last.poll_seen = watch_poll(shared, index, seen, (now, limit));
         }
         let stuck = last.still >= RUNNABLE_TICKS || (last.still > 0 && last.probe.is_blocked(thread));
         mark(shared, index, stuck);
@@ -142,7 +144,7 @@ fn watch_poll(
     shared: &Shared,
     index: usize,
     seen: Option<(Instant, bool)>,
-    limit: Duration,
+    (now, limit): (Instant, Duration),
 ) -> Option<(Instant, bool)> {
     // Relaxed: a stale answer misleads for one tick, and it is looked at twice before anything is said.
     let current = || shared.remotes[index].current.load(Ordering::Relaxed);
@@ -151,7 +153,6 @@ fn watch_poll(
         // Between two polls: it waits for threads to end, or looks for work.
         return None;
     }
-    let now = Instant::now();
     let Some((since, reported)) = seen else { return Some((now, false)) };
     let lasted = now - since;
     if reported || lasted < limit {
