@@ -92,9 +92,12 @@ fn serve(by_streams: bool) {
         }
         drop(server);
     });
-    let reports = reports.take();
-    assert_eq!(reports.len(), 1, "{reports:?}");
-    assert!(reports[0].contains(&format!("cannot accept connections at present: {SHORT}")), "{reports:?}");
+    let (shortage, others): (Vec<_>, Vec<_>) =
+        reports.take().into_iter().partition(|report| report.contains("cannot accept connections at present: "));
+    assert_eq!(shortage.len(), 1, "{shortage:?}");
+    assert!(shortage[0].contains(SHORT), "{shortage:?}");
+    // The second worker may have been just too late.
+    assert!(others.iter().all(|report| report.contains("worker 1 could not be started: ")), "{others:?}");
 }
 
 fn all_are_served_in_the_end(test: &str, by_streams: bool) {

@@ -82,11 +82,19 @@ impl Network {
     /// What becomes of packets that come in at the server: rules of nft, each with a counter. Takes the place of the
     /// rules before.
     pub(crate) fn rule(&self, rules: &str) {
-        let table = format!(
-            "table inet faults\ndelete table inet faults\n\
-             table inet faults {{\n chain input {{\n type filter hook input priority 0\n {rules}\n }}\n }}\n"
-        );
-        self.nft(&table).unwrap();
+        self.set_chains(&["input"], rules);
+    }
+
+    /// Nothing of TCP gets through, in either direction.
+    pub(crate) fn silence(&self) {
+        self.set_chains(&["input", "output"], "ip protocol tcp counter drop");
+    }
+
+    fn set_chains(&self, hooks: &[&str], rules: &str) {
+        let chain = |hook| format!("chain {hook} {{\n type filter hook {hook} priority 0\n {rules}\n }}\n");
+        let chains: String = hooks.iter().map(chain).collect();
+        let table = "table inet faults";
+        self.nft(&format!("{table}\ndelete {table}\n{table} {{\n {chains} }}\n")).unwrap();
     }
 
     /// How many packets the rules have met.

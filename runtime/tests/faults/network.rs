@@ -29,21 +29,25 @@ async fn echo(stream: TcpStream) -> std::io::Result<()> {
     }
 }
 
-/// Asks a silent peer after a second, and gives it up two seconds later.
+/// Asks a silent peer after a second, and gives it up two seconds later; one that owes an answer to what was sent, as
+/// well: nobody is asked then.
 fn ask_when_silent(socket: &TcpSocket) {
+    socket.set_user_timeout(Some(Duration::from_secs(3))).unwrap();
     socket.set_keepalive_time(Duration::from_secs(1)).unwrap();
     socket.set_keepalive_interval(Duration::from_secs(1)).unwrap();
     socket.set_keepalive_retries(2).unwrap();
 }
 
-/// The server's part: echoes, asks after clients that say nothing, and says when all of them are gone.
-fn serve() {
+/// The server's part: echoes, asks after clients that say nothing if it is to, and says when all of them are gone.
+fn serve(asks: bool) {
     assert!(is_apart());
     let reports = Reports::default();
     reports.of(runner(2)).run(async {
         let orders = orders();
         let socket = TcpSocket::new_v4().unwrap();
-        ask_when_silent(&socket);
+        if asks {
+            ask_when_silent(&socket);
+        }
         socket.bind(format!("{SERVER}:0").parse().unwrap()).unwrap();
         let listener = socket.listen(100).unwrap();
         say(format!("listening {}", listener.local_addr().unwrap()));
@@ -84,9 +88,9 @@ async fn hear() -> String {
 }
 
 /// Both parts in place and introduced to each other. None: this is one of them, or there is no network to be had.
-fn meet(test: &str, clients_part: impl FnOnce()) -> Option<(Network, Victim, Victim, SocketAddr)> {
+fn meet(test: &str, asks: bool, clients_part: impl FnOnce()) -> Option<(Network, Victim, Victim, SocketAddr)> {
     let (server, client) = (format!("{test} server"), format!("{test} client"));
-    if is_victim(&server, serve) || is_victim(&client, clients_part) {
+    if is_victim(&server, || serve(asks)) || is_victim(&client, clients_part) {
         return None;
     }
     let network = Network::lay(test)?;
@@ -155,7 +159,7 @@ fn a_fifth_of_all_packets_lost_loses_no_byte() {
         say("lossy");
         Ok(())
     };
-    let Some((network, mut server, mut client_, _)) = meet(test, || client(body)) else { return };
+    let Some((network, mut server, mut client_, _)) = meet(test, false, || client(body)) else { return };
     client_.hear("connected");
     // A connection that is being made would be tried again after a second, then two, then four.
     network.rule("tcp flags & syn == 0 numgen random mod 100 < 20 counter drop");
@@ -199,7 +203,7 @@ fn a_reset_is_an_error_at_once() {
         exchange_all(connected(address).await, 10_000).await;
         Ok(())
     };
-    let Some((network, mut server, mut client_, address)) = meet(test, || client(body)) else { return };
+    let Some((network, mut server, mut client_, address)) = meet(test, true, || client(body)) else { return };
     client_.hear("exchanging");
     network.rule(&format!("tcp dport {} counter reject with tcp reset", address.port()));
     client_.hear("reset");
@@ -249,14 +253,17 @@ fn silence_is_an_error_where_somebody_asked() {
         assert!(ends.4.is_err());
         say("silent");
         hear().await;
-        exchange(&neither, 2, 10_000).await?;
-        Ok(())
+        // The server has asked in vain, and knows nothing of it any more.
+        let error = exchange(&neither, 2, 10_000).await.unwrap_err().downcast::<std::io::Error>().unwrap();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        exchange(&connect(ask_when_silent).await?, 2, 10_000).await
     };
-    let Some((network, mut server, mut client_, _)) = meet(test, || client(body)) else { return };
+    let Some((network, mut server, mut client_, _)) = meet(test, true, || client(body)) else { return };
     client_.hear("connected");
-    network.rule("ip protocol tcp counter drop");
+    network.silence();
     client_.tell("now");
     client_.hear("silent");
+    server.ask("all gone");
     network.rule("accept");
     client_.tell("over");
     client_.finish();
@@ -284,7 +291,7 @@ fn a_cable_that_is_pulled_out_for_a_while_costs_time_and_nothing_else() {
         }
         Ok(())
     };
-    let Some((network, mut server, mut client_, _)) = meet(test, || client(body)) else { return };
+    let Some((network, mut server, mut client_, _)) = meet(test, false, || client(body)) else { return };
     client_.hear("connected");
     let before: usize = client_.ask("rounds").parse().unwrap();
     network.set_link(Side::Server, false).unwrap();

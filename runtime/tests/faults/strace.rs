@@ -11,26 +11,50 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::victim::{Victim, skip};
 use crate::common::eventually;
 
-/// Why strace cannot be used here; said once for the test of that name.
+/// Whether strace cannot be used here, which is said for the test of that name.
 pub(crate) fn is_missing(test: &str) -> bool {
     let mut sleep = Command::new("sleep").arg("1000").spawn().unwrap();
-    let attached = Command::new("timeout")
-        .args(["--signal=INT", "--kill-after=10", "0.2", "strace", "-o", "/dev/null", "-p", &sleep.id().to_string()])
-        .output();
+    let attached = attach(sleep.id(), &["-o", "/dev/null"]);
+    let why = attached.map(detach).err();
     sleep.kill().unwrap();
     sleep.wait().unwrap();
-    let said = attached.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
-    match said {
-        Ok(text) if text.contains(" attached") => return false,
-        Ok(text) => skip(test, &format!("strace, which it needs, cannot be used: {}", text.trim())),
-        Err(error) => skip(test, &format!("no strace: {error}")),
+    if let Some(why) = &why {
+        skip(test, &format!("strace, which it needs, cannot be used: {why}"));
     }
-    true
+    why.is_some()
+}
+
+/// Has strace look at a process and all of its threads; they are all looked at when this returns.
+fn attach(process: u32, args: &[&str]) -> Result<Child, String> {
+    let mut command = Command::new("strace");
+    command.args(args).args(["-f", "-p", &process.to_string()]).stderr(Stdio::piped());
+    let mut strace = command.spawn().map_err(|error| error.to_string())?;
+    let mut said = BufReader::new(strace.stderr.take().unwrap());
+    let mut line = String::new();
+    // One line, when it has all threads.
+    let read = said.read_line(&mut line);
+    if read.is_err() || !line.contains(" attached") {
+        let _ = strace.kill();
+        let _ = strace.wait();
+        return Err(line.trim().to_owned());
+    }
+    // It goes on to say when threads come.
+    std::thread::spawn(move || said.lines().for_each(drop));
+    Ok(strace)
+}
+
+/// The process goes on by itself.
+fn detach(mut strace: Child) {
+    let pid = Pid::from_raw(strace.id() as i32).unwrap();
+    // It may have ended with the process.
+    let _ = kill_process(pid, Signal::INT);
+    let _ = strace.wait();
 }
 
 /// A fault in a victim's system calls, which ends when this is dropped.
 pub(crate) struct Fault {
-    strace: Child,
+    /// None once it is over.
+    strace: Option<Child>,
     log: PathBuf,
 }
 
@@ -41,21 +65,10 @@ impl Fault {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let log = std::env::temp_dir().join(format!("raddle-fault-{}-{number}", std::process::id()));
-        let mut strace = Command::new("strace")
-            .args(["-f", "-e", &format!("trace={calls}"), "-e", &format!("inject={calls}:{fault}")])
-            .args(["-p", &victim.pid().to_string(), "-o"])
-            .arg(&log)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut said = BufReader::new(strace.stderr.take().unwrap());
-        let mut line = String::new();
-        // One line, when it has all threads.
-        said.read_line(&mut line).unwrap();
-        assert!(line.contains(" attached"), "strace says: {line}");
-        // It goes on to say when threads come.
-        std::thread::spawn(move || said.lines().for_each(drop));
-        Fault { strace, log }
+        let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:{fault}"));
+        let args = ["-e", &trace, "-e", &inject, "-o", log.to_str().unwrap()];
+        let strace = attach(victim.pid(), &args).unwrap_or_else(|said| panic!("strace says: {said}"));
+        Fault { strace: Some(strace), log }
     }
 
     /// How many calls have failed so far.
@@ -70,22 +83,14 @@ impl Fault {
 
     /// Ends it, and says how many calls have failed.
     pub(crate) fn end(mut self) -> usize {
-        self.detach();
+        self.strace.take().into_iter().for_each(detach);
         self.count()
-    }
-
-    fn detach(&mut self) {
-        if let Some(pid) = Pid::from_raw(self.strace.id() as i32) {
-            // The victim goes on by itself.
-            let _ = kill_process(pid, Signal::INT);
-        }
-        let _ = self.strace.wait();
     }
 }
 
 impl Drop for Fault {
     fn drop(&mut self) {
-        self.detach();
+        self.strace.take().into_iter().for_each(detach);
         let _ = fs::remove_file(&self.log);
     }
 }

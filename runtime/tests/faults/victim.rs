@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
@@ -121,6 +122,16 @@ impl Victim {
         }
     }
 
+    /// Sees to it that it aborts, and gives what it complains about.
+    #[track_caller]
+    pub(crate) fn abort(mut self) -> String {
+        self.stdin = None;
+        let status = self.child.wait().unwrap();
+        let errors = self.errors.take().unwrap().join().unwrap();
+        assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()), "{status}\n{errors}");
+        errors
+    }
+
     #[track_caller]
     fn fail(&mut self, what: &str) -> ! {
         let _ = self.child.kill();
@@ -194,7 +205,12 @@ pub(crate) fn hear_echo(stream: &mut TcpStream, text: &str) {
     assert_eq!(String::from_utf8_lossy(&bytes), text);
 }
 
-/// Says, past the capture of the test harness, that a test was not made.
+/// Says, past the capture of the test harness, that a test was not made. Where `RADDLE_FAULTS=all` says that all of them
+/// can be, that is a failure.
 pub(crate) fn skip(test: &str, why: &str) {
+    assert!(
+        env::var("RADDLE_FAULTS").as_deref() != Ok("all"),
+        "RADDLE_FAULTS=all, but {test} has to be skipped: {why}"
+    );
     let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
 }
