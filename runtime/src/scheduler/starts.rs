@@ -110,7 +110,8 @@ impl Shared {
         if !self.threads.has_failed() {
             return;
         }
-        let mut state = self.threads.state.lock();
+        // Somebody may be starting one just now, which takes time.
+        let Some(mut state) = self.threads.state.try_lock() else { return };
         let now = Instant::now();
         let (again, later): (Vec<_>, _) = std::mem::take(&mut state.failed)
             .into_iter()

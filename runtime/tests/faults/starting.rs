@@ -15,6 +15,9 @@ use crate::common::{Reports, on_each_worker, panic_of, runner, watch};
 const CLONE: &str = "clone3,clone";
 const NO_THREAD: &str = "Resource temporarily unavailable (os error 11)";
 
+/// How long a thread takes to fail to start, where that matters.
+const SLOW: Duration = Duration::from_millis(500);
+
 /// Children run while their creator blocks: another worker has come, or somebody has relieved this one.
 fn block_on_a_child() {
     let (said, heard) = mpsc::channel();
@@ -149,6 +152,54 @@ fn a_watchdog_that_comes_late_relieves_who_blocks() {
     assert_eq!(fault.end(), 1);
     victim.tell("go on");
     victim.finish();
+}
+
+#[test]
+fn who_relied_on_a_worker_that_never_came_is_woken() {
+    // A task from outside has another worker started, which takes its time and fails. Meanwhile the first worker has done
+    // all there is and sleeps; and a wake-up relies on the worker that is about to come.
+    let test = "who_relied_on_a_worker_that_never_came_is_woken";
+    let _watch = watch();
+    let body = || {
+        let (go, told_to_go) = mpsc::channel::<Handle>();
+        let (promise, kept) = raddle::promise();
+        // Threads that are there before.
+        let creator = thread::spawn(move || {
+            let handle = told_to_go.recv().unwrap();
+            handle.create_task(async {}).join_blocking().unwrap();
+        });
+        let (wake, told_to_wake) = mpsc::channel::<()>();
+        let waker = thread::spawn(move || {
+            told_to_wake.recv().unwrap();
+            thread::sleep(SLOW * 7 / 10);
+            promise.set(()).unwrap();
+        });
+        say("ready");
+        assert_eq!(heard().as_deref(), Some("go"));
+        let reports = Reports::default();
+        reports.of(runner(2)).run(async {
+            // Not main's own wake-up, which goes to its worker and no other. The watchdog is wanted, and not to be had.
+            let relies = create_task(kept);
+            go.send(Handle::current()).unwrap();
+            wake.send(()).unwrap();
+            // Awake until the second worker is being started.
+            thread::sleep(SLOW * 4 / 10);
+            relies.await.unwrap().unwrap();
+        });
+        creator.join().unwrap();
+        waker.join().unwrap();
+        assert_eq!(reports.take().len(), 2, "neither has come");
+    };
+    if is_victim(test, body) || is_missing(test) {
+        return;
+    }
+    let mut victim = Victim::start(module_path!(), test, test, &[]);
+    victim.hear("ready");
+    let fault = format!("error=EAGAIN:delay_enter={}", SLOW.as_micros());
+    let fault = Fault::inject(&victim, CLONE, &fault);
+    victim.tell("go");
+    victim.finish();
+    assert!(fault.end() >= 2);
 }
 
 /// The victim: does what it is told, and says what came of it.

@@ -111,7 +111,7 @@ impl Servers {
 fn what_a_signal_interrupts_is_done_again() {
     let test = "what_a_signal_interrupts_is_done_again";
     let _watch = watch();
-    let Some(servers) = Servers::start(test, 2) else { return };
+    let Some(mut servers) = Servers::start(test, 2) else { return };
     let mut old: Vec<_> = servers.clients().collect();
     // `write` and `read` are those of the eventfds.
     let calls = ["?epoll_wait,?epoll_pwait", "accept4", "recvfrom,?recv,read", "sendto,?send,write", "futex"];
@@ -121,6 +121,8 @@ fn what_a_signal_interrupts_is_done_again() {
         for round in 0..10 {
             old.iter_mut().for_each(|client| echo(client, &format!("{round} of an old client\n")));
             servers.serve_others();
+            // Says so from a thread that is no worker, which has to wake one.
+            assert_eq!(servers.victim.ask("reports"), "0");
         }
         // Threads that are idle do not wait by futex; there are enough others.
         fault.wait_for(if call == "futex" { 0 } else { 5 });
@@ -150,7 +152,7 @@ fn accepting_outlives_every_error_and_does_not_spin() {
         assert!(failed < 65 * 2 * 20, "{error}: accept4 failed {failed} times in 0.2 s");
         waiting.iter_mut().for_each(|client| hear_echo(client, "patience\n"));
     }
-    let reports: usize = servers.victim.ask("reports ").parse().unwrap();
+    let reports: usize = servers.victim.ask("reports").parse().unwrap();
     // A shortage once a minute and server; the permission at each attempt of the server, every 100 ms.
     assert!((2..60).contains(&reports), "{reports} reports");
     drop((old, servers.clients()));
