@@ -116,16 +116,17 @@ fn what_a_signal_interrupts_is_done_again() {
     // `write` and `read` are those of the eventfds.
     let calls = ["?epoll_wait,?epoll_pwait", "accept4", "recvfrom,?recv,read", "sendto,?send,write", "futex"];
     for call in calls {
-        // Every other call, beginning with the first.
-        let fault = Fault::inject(&servers.victim, call, "error=EINTR:when=1+2");
-        for round in 0..10 {
+        // Every other call, beginning with the first, ten times in each thread.
+        let fault = Fault::inject(&servers.victim, call, "error=EINTR:when=1..19+2");
+        for round in 0..30 {
             old.iter_mut().for_each(|client| echo(client, &format!("{round} of an old client\n")));
             servers.serve_others();
             // Says so from a thread that is no worker, which has to wake one.
-            assert_eq!(servers.victim.ask("reports"), "0");
+            assert_eq!(servers.victim.ask("reports"), "0", "{call}");
         }
         // Threads that are idle do not wait by futex; there are enough others.
         fault.wait_for(if call == "futex" { 0 } else { 5 });
+        fault.end();
     }
     drop(old);
     servers.end();
