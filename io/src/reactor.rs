@@ -89,11 +89,11 @@ impl Reactor {
     /// Makes a reactor: one epoll (known under two numbers) and one eventfd, nothing else.
     ///
     /// # Errors
-    /// The kernel's, usually that the process or the system has too many open files.
+    /// The kernel's, usually that the process or the system has too many open files; the text says what was missing.
     pub fn new(clock: Clock) -> io::Result<Arc<Reactor>> {
-        let poll = Poll::new()?;
-        let registry = poll.registry().try_clone()?;
-        let waker = mio::Waker::new(&registry, UNPARK)?;
+        let poll = Poll::new().map_err(|error| lacking("epoll instance", error))?;
+        let registry = poll.registry().try_clone().map_err(|error| lacking("second number for an epoll", error))?;
+        let waker = mio::Waker::new(&registry, UNPARK).map_err(|error| lacking("eventfd to be woken by", error))?;
         let polling = Polling { poll, events: Events::with_capacity(EVENTS_PER_TURN), unparked: false };
         Ok(Arc::new(Reactor {
             polling: Mutex::new(polling),
@@ -233,8 +233,14 @@ impl Reactor {
 
     /// Ends the owner's sleep, or its next one if it is awake. Callable from any thread.
     pub fn unpark(&self) {
-        // The write to an eventfd fails only if the eventfd is not one.
-        self.waker.wake().expect("the eventfd of a reactor can be written");
+        while let Err(error) = self.waker.wake() {
+            // Of a write that does not block this is not to be expected; but a wake-up that got lost would be the end.
+            let again = error.kind() == io::ErrorKind::Interrupted;
+            assert!(
+                again,
+                "the eventfd of a reactor cannot be written; did the program close a file of others? {error}"
+            );
+        }
     }
 
     /// The clock that this reactor's timers go by.
@@ -342,6 +348,11 @@ impl Reactor {
         drop(slots);
         Ok((count, batch))
     }
+}
+
+/// Says what the kernel did not give; the kind of the error stays.
+fn lacking(what: &str, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("no {what} to be had: {error}"))
 }
 
 fn meaning(event: &mio::event::Event) -> Event {

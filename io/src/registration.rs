@@ -8,9 +8,13 @@
 //! `home` is locked through both syscalls, so that two operations do not move one fd at a time. No user code runs under
 //! it. If an fd has left one epoll and the other refuses it, all who wait are woken and meet the same refusal.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
 use std::task::Waker;
+
+use rustix::io::Errno;
 
 use crate::context;
 use crate::reactor::{Reactor, RegisterError};
@@ -127,7 +131,7 @@ impl Registration {
                 None
             }
             Err(RegisterError::Closed) => Some(context::closed_error()),
-            Err(RegisterError::Io(error)) => Some(error),
+            Err(RegisterError::Io(error)) => Some(unwatched(fd, error)),
         };
         drop(home);
         drop(old);
@@ -143,6 +147,49 @@ impl Registration {
         let mut batch = Batch::new();
         self.source.shut_down(&mut |waker| batch.push(waker));
         batch.wake(context::report);
+    }
+}
+
+/// The kernel does not watch an fd: the error of the operation that would have had to wait.
+#[derive(Debug)]
+struct Unwatched {
+    fd: RawFd,
+    error: io::Error,
+}
+
+/// Says which fd epoll would not have, and why; the kind of the error stays.
+#[cold]
+pub(crate) fn unwatched(fd: RawFd, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), Unwatched { fd, error })
+}
+
+/// Whether an error is not about the operation, but about waiting for it: the operation may be tried again.
+pub(crate) fn is_unwatched(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Unwatched>())
+}
+
+impl fmt::Display for Unwatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot wait for fd {}: ", self.fd)?;
+        match Errno::from_io_error(&self.error) {
+            Some(Errno::PERM) => {
+                f.write_str("it is a regular file, a directory or the like, always ready to the kernel: use to_thread")
+            }
+            Some(Errno::EXIST) => {
+                f.write_str("it is waited for already, through another object: share that one, or duplicate the fd")
+            }
+            // Which speaks of no disk here.
+            Some(Errno::NOSPC) => {
+                f.write_str("its user waits for as many as /proc/sys/fs/epoll/max_user_watches allows")
+            }
+            _ => self.error.fmt(f),
+        }
+    }
+}
+
+impl Error for Unwatched {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
     }
 }
 

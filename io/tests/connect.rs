@@ -240,6 +240,11 @@ fn a_socket_keeps_its_options() {
     assert_eq!(socket.keepalive_time().unwrap(), Duration::from_secs(60));
     assert_eq!(socket.keepalive_interval().unwrap(), Duration::from_secs(7));
     assert_eq!(socket.keepalive_retries().unwrap(), 3);
+    assert_eq!(socket.user_timeout().unwrap(), None);
+    socket.set_user_timeout(Some(Duration::from_millis(2500))).unwrap();
+    assert_eq!(socket.user_timeout().unwrap(), Some(Duration::from_millis(2500)));
+    socket.set_user_timeout(None).unwrap();
+    assert_eq!(socket.user_timeout().unwrap(), None);
     socket.set_keepalive(false).unwrap();
     assert!(!socket.keepalive().unwrap());
     socket.set_send_buffer_size(20_000).unwrap();

@@ -59,6 +59,7 @@ pub(crate) use raddle_io::shim;
 mod api;
 #[cfg(any(feature = "hyper", feature = "tokio-context"))]
 mod ecosystem;
+pub mod faults;
 pub mod fs;
 #[allow(unsafe_code)]
 mod harness;

@@ -4,8 +4,14 @@
 //!
 //! `accept` must neither die of it (a server would stop serving at its busiest) nor spin (the listener stays ready, and
 //! each attempt fails at once). So it keeps the readiness, tells the runtime's reporter at most once a minute, and tries
-//! again after 5 ms, twice as long each time, up to a second. Errors of a single connection that went away before it
-//! was accepted are nobody's business.
+//! again after 5 ms, twice as long each time, up to a second. The same is done where the kernel refuses to watch the
+//! listener.
+//!
+//! # Connections that went away
+//!
+//! Errors of a single connection that went away before it was accepted are nobody's business: the next one is tried.
+//! Linux also tells of troubles of the network here, which it advises to treat alike. Should they never end, each
+//! attempt failing at once, it is a shortage as above.
 
 use std::fmt;
 use std::future::Future;
@@ -23,11 +29,15 @@ use crate::clock::Instant;
 use crate::context;
 use crate::evented::{Evented, Operation, Progress};
 use crate::readiness::Direction;
+use crate::registration::is_unwatched;
 use crate::shim::Mutex;
 use crate::sleep::{Sleep, sleep};
 
 /// What one accepted connection costs of a poll's budget: 16 connections, then others have their turn.
 const COST: u16 = 8;
+
+/// So many connections in a row may have gone away before accepting pauses. Picked from thin air.
+const GONE_AT_MOST: usize = 64;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -130,19 +140,36 @@ fn note_shortage<L: Listen>(listener: &L, error: &io::Error) -> Duration {
 }
 
 fn accept_one<L: Listen>(socket: &L::Socket) -> io::Result<Progress<L::Accepted>> {
+    let mut gone = 0;
     loop {
         match rustix::net::acceptfrom_with(socket, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
             // That one has gone again; there may be others.
-            Err(Errno::CONNABORTED) => {}
+            Err(error) if has_gone(error) && gone < GONE_AT_MOST => gone += 1,
             Err(error) => return Err(error.into()),
             Ok((stream, peer)) => return L::accepted(stream, peer).map(Progress::some),
         }
     }
 }
 
+/// Errors that are those of the next connection, not of the listener: accept(2).
+fn has_gone(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::CONNABORTED
+            | Errno::PROTO
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::NONET
+            | Errno::NOPROTOOPT
+    )
+}
+
 fn is_shortage(error: &io::Error) -> bool {
     let shortages = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno))
+    is_unwatched(error)
+        || Errno::from_io_error(error).is_some_and(|errno| shortages.contains(&errno) || has_gone(errno))
 }
 
 /// The future of [`TcpListener::accept`] and its like.

@@ -30,7 +30,7 @@ use rustix::io::Errno;
 use super::ready_guard::ReadyGuard;
 use crate::budget;
 use crate::readiness::{Direction, Snapshot};
-use crate::registration::{Registration, Waits};
+use crate::registration::{Registration, Waits, unwatched};
 use crate::source::Ticket;
 
 /// A file descriptor of any kind that is waited for: a device, an eventfd, an inotify, a socket of another library.
@@ -84,7 +84,7 @@ impl<T: AsFd> AsyncFd<T> {
         let fd = io.as_fd().as_raw_fd();
         let kind = FileType::from_raw_mode(rustix::fs::fstat(io.as_fd())?.st_mode);
         if matches!(kind, FileType::RegularFile | FileType::Directory | FileType::BlockDevice) {
-            return Err(refused(fd, Errno::PERM.into()));
+            return Err(unwatched(fd, Errno::PERM.into()));
         }
         Ok(AsyncFd { registration: Registration::new(), fd, io })
     }
@@ -166,7 +166,7 @@ impl<T: AsFd> AsyncFd<T> {
         loop {
             let seen = self.registration.source.readiness.snapshot();
             if seen.needs_registration() {
-                self.registration.ensure(self.fd).map_err(|error| refused(self.fd, error))?;
+                self.registration.ensure(self.fd)?;
             } else if seen.is_ready(direction) {
                 budget::take(1);
                 return Poll::Ready(Ok(seen));
@@ -179,17 +179,6 @@ impl<T: AsFd> AsyncFd<T> {
             }
         }
     }
-}
-
-/// Says which fd epoll would not have, and why; the kind of the error stays.
-#[cold]
-fn refused(fd: RawFd, error: io::Error) -> io::Error {
-    let why = match Errno::from_io_error(&error) {
-        Some(Errno::PERM) => "it is a regular file, a directory or the like, always ready to the kernel: use to_thread",
-        Some(Errno::EXIST) => "it is waited for already, through another object: share that one, or duplicate the fd",
-        _ => return error,
-    };
-    io::Error::new(error.kind(), format!("cannot wait for fd {fd}: {why}"))
 }
 
 /// A wait for one direction, with its place in the list.

@@ -171,6 +171,12 @@ options! {
     keepalive_retries as tcp_keepalive_retries,
     /// Says how many questions may stay without an answer, and that they are asked.
     set_keepalive_retries as set_keepalive_retries: u32;
+    /// How long what was sent may stay without an answer; `None` leaves it to the system, which gives up after a quarter
+    /// of an hour or so.
+    user_timeout as user_timeout,
+    /// Says how long what was sent may stay without an answer (`TCP_USER_TIMEOUT`); after that the connection fails with
+    /// `TimedOut`. Keepalive asks a silent peer where there is nothing to be sent.
+    set_user_timeout as set_user_timeout: Option<Duration>;
     /// How many bytes the kernel buffers for sending.
     send_buffer_size as send_buffer_size,
     /// Says how many bytes the kernel buffers for sending. Linux doubles the figure, for its own needs.
@@ -194,6 +200,8 @@ trait MoreOptions {
     fn set_keepalive_time(&self, time: Duration) -> io::Result<()>;
     fn set_keepalive_interval(&self, interval: Duration) -> io::Result<()>;
     fn set_keepalive_retries(&self, retries: u32) -> io::Result<()>;
+    fn user_timeout(&self) -> io::Result<Option<Duration>>;
+    fn set_user_timeout(&self, time: Option<Duration>) -> io::Result<()>;
     fn tos(&self) -> io::Result<u32>;
     fn set_tos(&self, tos: u32) -> io::Result<()>;
 }
@@ -209,6 +217,14 @@ impl MoreOptions for Socket {
 
     fn set_keepalive_retries(&self, retries: u32) -> io::Result<()> {
         self.set_tcp_keepalive(&TcpKeepalive::new().with_retries(retries))
+    }
+
+    fn user_timeout(&self) -> io::Result<Option<Duration>> {
+        self.tcp_user_timeout()
+    }
+
+    fn set_user_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+        self.set_tcp_user_timeout(time)
     }
 
     fn tos(&self) -> io::Result<u32> {

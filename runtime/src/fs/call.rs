@@ -4,12 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::error::{about, about_both};
 use crate::scheduler::blocking;
+use crate::shim::Arc;
 use crate::sync::{Pending, promise};
 
 /// A call to the file system. Made by the functions of [`fs`](crate::fs).
@@ -20,7 +21,15 @@ use crate::sync::{Pending, promise};
 pub struct Blocking<T> {
     state: State<T>,
     attempt: &'static str,
+    about: About,
     caller: &'static Location<'static>,
+}
+
+/// What an error names.
+enum About {
+    Nothing,
+    Path(Arc<Path>),
+    Both(Arc<Path>, Arc<Path>),
 }
 
 enum State<T> {
@@ -32,7 +41,7 @@ enum State<T> {
 impl<T: Send + 'static> Blocking<T> {
     #[track_caller]
     pub(super) fn new(attempt: &'static str, call: impl FnOnce() -> io::Result<T> + Send + 'static) -> Blocking<T> {
-        Blocking { state: State::Ready(Box::new(call)), attempt, caller: Location::caller() }
+        Blocking { state: State::Ready(Box::new(call)), attempt, about: About::Nothing, caller: Location::caller() }
     }
 
     /// A call about one path, which its error will name.
@@ -42,8 +51,9 @@ impl<T: Send + 'static> Blocking<T> {
         path: impl AsRef<Path>,
         call: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
     ) -> Blocking<T> {
-        let path: PathBuf = path.as_ref().to_owned();
-        Blocking::new(attempt, move || call(&path).map_err(|error| about(attempt, &path, error)))
+        let path: Arc<Path> = path.as_ref().into();
+        let about = About::Path(path.clone());
+        Blocking { about, ..Blocking::new(attempt, move || call(&path)) }
     }
 
     /// A call about two paths.
@@ -54,8 +64,19 @@ impl<T: Send + 'static> Blocking<T> {
         to: impl AsRef<Path>,
         call: impl FnOnce(&Path, &Path) -> io::Result<T> + Send + 'static,
     ) -> Blocking<T> {
-        let (from, to) = (from.as_ref().to_owned(), to.as_ref().to_owned());
-        Blocking::new(attempt, move || call(&from, &to).map_err(|error| about_both(attempt, &from, &to, error)))
+        let (from, to): (Arc<Path>, Arc<Path>) = (from.as_ref().into(), to.as_ref().into());
+        let about = About::Both(from.clone(), to.clone());
+        Blocking { about, ..Blocking::new(attempt, move || call(&from, &to)) }
+    }
+
+    /// The error of the call, or of the thread that could not be had for it.
+    #[cold]
+    fn named(&self, error: io::Error) -> io::Error {
+        match &self.about {
+            About::Nothing => error,
+            About::Path(path) => about(self.attempt, path, error),
+            About::Both(from, to) => about_both(self.attempt, from, to, error),
+        }
     }
 }
 
@@ -79,13 +100,17 @@ impl<T: Send + 'static> Future for Blocking<T> {
         let this = &mut *self;
         loop {
             match std::mem::replace(&mut this.state, State::Over) {
-                State::Ready(call) => this.state = State::Running(begin(call)?),
+                State::Ready(call) => {
+                    let begun = begin(call).map_err(|error| this.named(error))?;
+                    this.state = State::Running(begun);
+                }
                 State::Running(mut pending) => {
                     let polled = Pin::new(&mut pending).poll(cx);
                     if polled.is_pending() {
                         this.state = State::Running(pending);
                     }
-                    return Poll::Ready(ready!(polled).unwrap_or_else(|_| Err(given_up())));
+                    let outcome = ready!(polled).unwrap_or_else(|_| Err(given_up()));
+                    return Poll::Ready(outcome.map_err(|error| this.named(error)));
                 }
                 State::Over => panic!("polled again after it was ready"),
             }

@@ -18,6 +18,7 @@ mod rescue;
 mod resolve;
 mod run_queue;
 pub(crate) mod shared;
+mod starts;
 mod threads;
 mod turn;
 mod watchdog;

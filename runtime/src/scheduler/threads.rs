@@ -9,40 +9,37 @@ use std::time::Duration;
 
 use parking_lot::Condvar;
 use raddle_io::Instant;
-use raddle_io::reactor::Reactor;
 
 use super::phase::Phase;
-use super::report::ExceptionContext;
 use super::shared::{Seed, Shared};
-use super::watchdog;
-use super::worker::Worker;
+use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicBool, Ordering};
-use crate::shim::{Arc, Mutex};
-
-/// A worker that could not be started is tried again after this.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The threads of a runtime.
 pub(crate) struct Threads {
-    state: Mutex<State>,
-    changed: Condvar,
-    watchdog_started: AtomicBool,
+    pub(super) state: Mutex<State>,
+    pub(super) changed: Condvar,
+    pub(super) watchdog_started: AtomicBool,
     watchdog_wake: Mutex<bool>,
     watchdog_woken: Condvar,
+    /// Something is to be tried again: a copy for readers without the lock.
+    pub(super) has_failed: AtomicBool,
 }
 
 #[derive(Default)]
-struct State {
-    closed: bool,
+pub(super) struct State {
+    pub(super) closed: bool,
     /// By worker index; None once its thread has taken it.
-    seeds: Vec<Option<Seed>>,
-    joins: Vec<(usize, JoinHandle<()>)>,
-    watchdog: Option<JoinHandle<()>>,
-    started: usize,
-    frozen: usize,
-    exited: Vec<usize>,
-    failed: Vec<(usize, Instant)>,
-    failure_reported: bool,
+    pub(super) seeds: Vec<Option<Seed>>,
+    pub(super) joins: Vec<(usize, JoinHandle<()>)>,
+    pub(super) watchdog: Option<JoinHandle<()>>,
+    pub(super) started: usize,
+    pub(super) frozen: usize,
+    pub(super) exited: Vec<usize>,
+    pub(super) failed: Vec<(usize, Instant)>,
+    pub(super) failure_reported: bool,
+    pub(super) watchdog_failed: Option<Instant>,
+    pub(super) watchdog_failure_reported: bool,
 }
 
 impl Threads {
@@ -55,7 +52,15 @@ impl Threads {
             watchdog_started: AtomicBool::new(false),
             watchdog_wake: Mutex::new(false),
             watchdog_woken: Condvar::new(),
+            has_failed: AtomicBool::new(false),
         }
+    }
+
+    /// Whether something could not be started, and is to be tried again.
+    #[inline]
+    pub(crate) fn has_failed(&self) -> bool {
+        // Relaxed: one that is not seen is seen by who comes next.
+        self.has_failed.load(Ordering::Relaxed)
     }
 
     /// Whether the watchdog is there already, or is not wanted.
@@ -153,92 +158,4 @@ impl Threads {
         }
         stuck
     }
-}
-
-impl Shared {
-    /// Starts the thread of a worker that was just claimed.
-    pub(crate) fn start_worker(&self, index: usize) {
-        let mut state = self.threads.state.lock();
-        if state.closed {
-            let _ = self.idle.stop_searching();
-            return;
-        }
-        match self.spawn_worker(index) {
-            Ok(thread) => {
-                state.joins.push((index, thread));
-                state.started += 1;
-            }
-            Err(error) => {
-                state.failed.push((index, Instant::now()));
-                let first = !std::mem::replace(&mut state.failure_reported, true);
-                drop(state);
-                let _ = self.idle.stop_searching();
-                if first {
-                    let text = format!("worker {index} could not be started: {error}; going on with fewer workers");
-                    self.report(&ExceptionContext::new(text));
-                }
-            }
-        }
-    }
-
-    fn spawn_worker(&self, index: usize) -> std::io::Result<JoinHandle<()>> {
-        let reactor = Reactor::new(self.clock().clone())?;
-        let (shared, of_worker) = (self.strong(), reactor.clone());
-        let name = format!("{}-{index}", self.config.name);
-        let thread = std::thread::Builder::new().name(name).spawn(move || worker_main(&shared, index, of_worker))?;
-        self.remotes[index].set_reactor(reactor);
-        Ok(thread)
-    }
-
-    /// Starts the watchdog, unless it is there.
-    #[cold]
-    pub(crate) fn start_watchdog(&self) {
-        // One worker has nobody who could rescue it.
-        let wanted = !self.is_single() || self.config.slow_poll.is_some();
-        if !wanted || self.threads.watchdog_started.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        let mut state = self.threads.state.lock();
-        if state.closed {
-            return;
-        }
-        let shared = self.strong();
-        let name = format!("{}-watchdog", self.config.name);
-        match std::thread::Builder::new().name(name).spawn(move || watchdog::watch(&shared)) {
-            Ok(thread) => state.watchdog = Some(thread),
-            Err(error) => {
-                drop(state);
-                let text = format!("the watchdog could not be started: {error}; stuck workers will not be rescued");
-                self.report(&ExceptionContext::new(text));
-            }
-        }
-    }
-
-    /// Lets workers be tried again that could not be started a while ago.
-    pub(crate) fn retry_failed_starts(&self) {
-        let mut state = self.threads.state.lock();
-        let now = Instant::now();
-        let (again, later) = std::mem::take(&mut state.failed)
-            .into_iter()
-            .partition(|(_, when)| now.duration_since(*when) >= RETRY_AFTER);
-        state.failed = later;
-        drop(state);
-        let again: Vec<(usize, Instant)> = again;
-        for (index, _) in again {
-            self.idle.readmit(index);
-        }
-    }
-}
-
-fn worker_main(shared: &Arc<Shared>, index: usize, reactor: Arc<Reactor>) {
-    let seed = {
-        // Taken under the lock, so after `start_worker` has set the reactor and counted this thread.
-        let mut state = shared.threads.state.lock();
-        state.seeds[index].take().expect("a worker starts once")
-    };
-    let worker = Worker::new(shared.clone(), seed, reactor);
-    worker.run_thread();
-    let mut state = shared.threads.state.lock();
-    state.exited.push(index);
-    shared.threads.changed.notify_all();
 }

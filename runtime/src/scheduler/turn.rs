@@ -166,6 +166,7 @@ impl Worker {
         if self.shared.any_stuck() {
             self.rescue();
         }
+        self.shared.retry_failed_starts();
     }
 
     /// Updates the average length of a poll. Returns when the reactor last had its turn.
@@ -233,6 +234,7 @@ impl Worker {
     fn park(&self) {
         let was_searching = self.searching.replace(false);
         let trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true);
+        self.shared.retry_failed_starts();
         self.shared.idle.announce(self.index, was_searching);
         if !self.something_came(was_searching) {
             self.remote().counters.parks.add_one();

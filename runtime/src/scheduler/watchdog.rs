@@ -10,6 +10,8 @@
 //!   while it lasts and there is something to serve.
 //! * Polls go on but the turn counter has not moved: the worker is asked to look at its reactor.
 //!
+//! Time in which the watchdog itself did not run is nobody's poll: the process was stopped, or the machine stood still.
+//!
 //! After a quarter of a second in which all workers were parked it goes to sleep for good. Both sides of that are
 //! read-modify-writes of the idle word: either the watchdog sees a worker awake and stays up, or that worker, leaving
 //! its park, sees the watchdog's flag and unparks it.
@@ -31,6 +33,8 @@ const FEW_POLLS: u64 = 64;
 const RUNNABLE_TICKS: u32 = 3;
 /// Ticks with everybody parked before the watchdog sleeps: a quarter of a second.
 const TICKS_BEFORE_SLEEP: u32 = 125;
+/// A look that comes so much later than it should: it was not for want of a core. Picked from thin air.
+const STANDSTILL: Duration = Duration::from_millis(100);
 
 /// What was seen of a worker at the last tick.
 #[derive(Default)]
@@ -49,16 +53,29 @@ impl Seen {
     fn forget(&mut self) {
         (self.awake, self.still, self.poll_seen) = (false, 0, None);
     }
+
+    /// The present poll counts from now on; one that was reported was reported.
+    fn begin_anew(&mut self, now: Instant) {
+        self.still = 0;
+        self.poll_seen = self.poll_seen.map(|(_, reported)| (now, reported));
+    }
 }
 
 /// The life of the watchdog thread.
 pub(super) fn watch(shared: &Arc<Shared>) {
     let mut seen: Vec<Seen> = (0..shared.config.workers).map(|_| Seen::default()).collect();
     let mut quiet = 0;
+    let mut looked = Instant::now();
     // The first look, and the first after a sleep, comes at once: what it sees is what later ones compare with.
     let mut tick = Duration::ZERO;
     loop {
         shared.threads.park_watchdog(Some(tick));
+        // Read once for all that this look judges: a standstill that comes later in it is noticed by the next.
+        let now = Instant::now();
+        if now - looked > tick + STANDSTILL {
+            seen.iter_mut().for_each(|seen| seen.begin_anew(now));
+        }
+        looked = now;
         match shared.phase.get() {
             Phase::Stopped => return,
             Phase::Frozen => {
@@ -72,7 +89,7 @@ pub(super) fn watch(shared: &Arc<Shared>) {
         shared.retry_failed_starts();
         if !shared.idle.all_parked() {
             quiet = 0;
-            tick = if look(shared, &mut seen) { TICK_WHEN_SLOW } else { TICK };
+            tick = if look(shared, &mut seen, now) { TICK_WHEN_SLOW } else { TICK };
             continue;
         }
         forget(shared, &mut seen);
@@ -90,10 +107,13 @@ pub(super) fn watch(shared: &Arc<Shared>) {
 }
 
 /// One look at everybody. True: some poll may be a long one.
-fn look(shared: &Shared, seen: &mut [Seen]) -> bool {
+fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> bool {
     let mut slow = false;
     for (index, (remote, last)) in shared.remotes.iter().zip(seen).enumerate() {
-        let awake = !shared.idle.is_parked(index);
+        // Relaxed: a number; none yet, or a stale one, misleads for a tick.
+        let thread = remote.thread.load(Ordering::Relaxed);
+        // One that could not be started is not parked either.
+        let awake = thread != 0 && !shared.idle.is_parked(index);
         let (polls, turns) = (remote.counters.polls.get(), remote.counters.turns.get());
         let watched = awake && last.awake;
         last.still = if watched && polls == last.polls { last.still + 1 } else { 0 };
@@ -103,9 +123,9 @@ fn look(shared: &Shared, seen: &mut [Seen]) -> bool {
             reactor.bound_young();
         }
         if let Some(limit) = shared.config.slow_poll {
-            last.poll_seen = watch_poll(shared, index, last.poll_seen.filter(|_| watched && last.still > 0), limit);
+            let seen = last.poll_seen.filter(|_| watched && last.still > 0);
+            last.poll_seen = watch_poll(shared, index, seen, (now, limit));
         }
-        let thread = remote.thread.load(Ordering::Relaxed);
         let stuck = last.still >= RUNNABLE_TICKS || (last.still > 0 && last.probe.is_blocked(thread));
         mark(shared, index, stuck);
         if stuck {
@@ -124,7 +144,7 @@ fn watch_poll(
     shared: &Shared,
     index: usize,
     seen: Option<(Instant, bool)>,
-    limit: Duration,
+    (now, limit): (Instant, Duration),
 ) -> Option<(Instant, bool)> {
     // Relaxed: a stale answer misleads for one tick, and it is looked at twice before anything is said.
     let current = || shared.remotes[index].current.load(Ordering::Relaxed);
@@ -133,7 +153,6 @@ fn watch_poll(
         // Between two polls: it waits for threads to end, or looks for work.
         return None;
     }
-    let now = Instant::now();
     let Some((since, reported)) = seen else { return Some((now, false)) };
     let lasted = now - since;
     if reported || lasted < limit {

@@ -127,7 +127,10 @@ fn bind_one(mut address: SocketAddr, options: Options) -> io::Result<Vec<Listene
 }
 
 fn listen(address: SocketAddr, options: Options) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    // What comes later names the address itself.
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
+    let socket = socket.map_err(named)?;
     socket.set_reuse_address(true)?;
     if options.sockets > 1 {
         socket.set_reuse_port(true)?;

@@ -1,0 +1,143 @@
+//! How threads of a runtime are started, and what becomes of those that cannot be.
+//!
+//! A worker or the watchdog that could not be started, for want of a thread or of file descriptors, is reported once and
+//! tried again later: by the watchdog if there is one, else by whichever worker comes by. The feared
+//! interleaving: a push relies on the worker that is about to start, and that does not. So whoever failed to start one
+//! answers for it, as a searcher that leaves does ([`Shared::nobody_came`]).
+
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use raddle_io::Instant;
+use raddle_io::reactor::Reactor;
+
+use super::report::ExceptionContext;
+use super::shared::Shared;
+use super::watchdog;
+use super::worker::Worker;
+use crate::shim::Arc;
+use crate::shim::atomic::Ordering;
+
+/// A worker that could not be started is tried again after this. The rest can do without it.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The watchdog, sooner: nobody else can be relieved without it.
+const RETRY_WATCHDOG_AFTER: Duration = Duration::from_millis(10);
+
+impl Shared {
+    /// Starts the thread of a worker that was just claimed.
+    pub(crate) fn start_worker(&self, index: usize) {
+        let mut state = self.threads.state.lock();
+        if state.closed {
+            drop(state);
+            self.nobody_came();
+            return;
+        }
+        match self.spawn_worker(index) {
+            Ok(thread) => {
+                state.joins.push((index, thread));
+                state.started += 1;
+            }
+            Err(error) => {
+                state.failed.push((index, Instant::now()));
+                let first = !std::mem::replace(&mut state.failure_reported, true);
+                self.threads.has_failed.store(true, Ordering::Relaxed);
+                drop(state);
+                self.nobody_came();
+                if first {
+                    let text = format!("worker {index} could not be started: {error}; going on with fewer workers");
+                    self.report(&ExceptionContext::new(text));
+                }
+            }
+        }
+    }
+
+    /// The worker that was claimed does not start: pushers that relied on it need another. Each failure takes one worker
+    /// out of those that can be claimed, so this ends.
+    fn nobody_came(&self) {
+        if self.idle.stop_searching()
+            && (self.injector.len() > 0 || self.remotes.iter().any(|remote| remote.queue.len() > 0))
+        {
+            self.wake_one();
+        }
+    }
+
+    fn spawn_worker(&self, index: usize) -> std::io::Result<JoinHandle<()>> {
+        let reactor = Reactor::new(self.clock().clone())?;
+        let (shared, of_worker) = (self.strong(), reactor.clone());
+        let name = format!("{}-{index}", self.config.name);
+        let thread = std::thread::Builder::new().name(name).spawn(move || worker_main(&shared, index, of_worker))?;
+        self.remotes[index].set_reactor(reactor);
+        Ok(thread)
+    }
+
+    /// Starts the watchdog, unless it is there.
+    #[cold]
+    pub(crate) fn start_watchdog(&self) {
+        // One worker has nobody who could rescue it.
+        let wanted = !self.is_single() || self.config.slow_poll.is_some();
+        if !wanted {
+            return self.threads.watchdog_started.store(true, Ordering::Relaxed);
+        }
+        let mut state = self.threads.state.lock();
+        let too_soon = state.watchdog_failed.is_some_and(|when| when.elapsed() < RETRY_WATCHDOG_AFTER);
+        if state.closed || state.watchdog.is_some() || too_soon {
+            return;
+        }
+        let shared = self.strong();
+        let name = format!("{}-watchdog", self.config.name);
+        match std::thread::Builder::new().name(name).spawn(move || watchdog::watch(&shared)) {
+            Ok(thread) => {
+                state.watchdog = Some(thread);
+                state.watchdog_failed = None;
+                // Relaxed: who does not see it yet finds it under the lock.
+                self.threads.watchdog_started.store(true, Ordering::Relaxed);
+            }
+            Err(error) => {
+                state.watchdog_failed = Some(Instant::now());
+                let first = !std::mem::replace(&mut state.watchdog_failure_reported, true);
+                self.threads.has_failed.store(true, Ordering::Relaxed);
+                drop(state);
+                if first {
+                    let text = format!("the watchdog could not be started: {error}; stuck workers are not rescued");
+                    self.report(&ExceptionContext::new(text));
+                }
+            }
+        }
+    }
+
+    /// Lets be tried again what could not be started a while ago.
+    pub(crate) fn retry_failed_starts(&self) {
+        if !self.threads.has_failed() {
+            return;
+        }
+        // Somebody may be starting one just now, which takes time.
+        let Some(mut state) = self.threads.state.try_lock() else { return };
+        let now = Instant::now();
+        let (again, later): (Vec<_>, _) = std::mem::take(&mut state.failed)
+            .into_iter()
+            .partition(|(_, when)| now.duration_since(*when) >= RETRY_AFTER);
+        state.failed = later;
+        let watchdog_failed = state.watchdog_failed.is_some();
+        self.threads.has_failed.store(watchdog_failed || !state.failed.is_empty(), Ordering::Relaxed);
+        drop(state);
+        for (index, _) in again {
+            self.idle.readmit(index);
+        }
+        if watchdog_failed {
+            self.start_watchdog();
+        }
+    }
+}
+
+fn worker_main(shared: &Arc<Shared>, index: usize, reactor: Arc<Reactor>) {
+    let seed = {
+        // Taken under the lock, so after `start_worker` has set the reactor and counted this thread.
+        let mut state = shared.threads.state.lock();
+        state.seeds[index].take().expect("a worker starts once")
+    };
+    let worker = Worker::new(shared.clone(), seed, reactor);
+    worker.run_thread();
+    let mut state = shared.threads.state.lock();
+    state.exited.push(index);
+    shared.threads.changed.notify_all();
+}
