@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 const LIMIT: usize = 4 * 1024 * 1024;
 /// So many may wait for any time.
 const LITTLE: usize = 32 * 1024;
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A message's place counts, too: short ones are many.
+const PLACE: usize = size_of::<Message>();
 /// How much is taken out at a time. The last message may be long and go beyond.
 const ENOUGH: usize = 8 * 1024;
 
@@ -58,7 +60,7 @@ impl Outbox {
         if state.bytes >= LIMIT {
             state.give_up();
         } else {
-            state.bytes += message.len();
+            state.bytes += PLACE + message.len();
             state.messages.push_back(message.clone());
         }
         let is_behind = state.is_behind();
@@ -106,7 +108,7 @@ impl State {
         while out.len() < enough
             && let Some(message) = self.messages.pop_front()
         {
-            self.take_off(message.len());
+            self.take_off(PLACE + message.len());
             out.extend_from_slice(&message);
         }
         if self.messages.is_empty() {
