@@ -75,7 +75,7 @@ impl Siege {
     /// What the server holds while nobody wants anything. Assaults are measured against the latest such count.
     pub(crate) fn calm(&mut self) -> Counts {
         let resting = self.good.rest();
-        self.calm = hang(&mut self.target, &mut [], MOST_LOOKS);
+        self.calm = hang(&mut self.target, &mut [], None, MOST_LOOKS);
         drop(resting);
         self.calm
     }
@@ -99,7 +99,7 @@ impl Siege {
             .map(|attack| Attacker::begin(attack, address).unwrap_or_else(|error| panic!("{}: {error}", attack.name)))
             .collect();
         let clients = attackers.len();
-        let mut hanging = hang(&mut self.target, &mut attackers, looks);
+        let mut hanging = hang(&mut self.target, &mut attackers, Some(&self.good), looks);
         let mut peak = hanging.peak;
         self.good.is_served();
         let name = attacks[0].name;
@@ -138,8 +138,9 @@ impl Siege {
     }
 }
 
-/// Lets the attackers go on until that changes nothing any more, or for so many looks.
-fn hang(target: &mut Target, attackers: &mut [Attacker<'_>], looks: usize) -> Counts {
+/// Lets the attackers go on until that changes nothing any more, or for so many looks. A server that is busy changes
+/// nothing either: the good client's turns tell that those who came before had theirs.
+fn hang(target: &mut Target, attackers: &mut [Attacker<'_>], mut good: Option<&Good>, looks: usize) -> Counts {
     let (mut still, mut peak, mut last) = (0, 0, target.counts());
     for _ in 0..looks {
         let taken: usize = attackers.iter_mut().map(Attacker::go_on).sum();
@@ -150,7 +151,9 @@ fn hang(target: &mut Target, attackers: &mut [Attacker<'_>], looks: usize) -> Co
         still = if is_still { still + 1 } else { 0 };
         last = now;
         if still == STILL {
-            break;
+            let Some(good) = good.take() else { break };
+            good.is_served();
+            still = 0;
         }
     }
     Counts { peak, ..last }
