@@ -13,7 +13,7 @@ use futures_util::stream;
 use serde_json::{Value, json};
 
 /// Lines that are made at a time: what carries a piece of a body costs hundreds of bytes, too.
-const LINES_AT_ONCE: u64 = 256;
+const LINES_AT_ONCE: u64 = 128;
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// The routes that need nothing of a runtime but a `sleep`.
@@ -50,7 +50,7 @@ async fn described(Json(value): Json<Value>) -> Json<Value> {
 /// Lines, made as the client takes them: it may ask for more than there is memory for.
 async fn lines(Path(count): Path<u64>) -> Body {
     let piece = move |first: u64| {
-        let mut lines = String::with_capacity(4096);
+        let mut lines = String::with_capacity(2048);
         for n in first..count.min(first.saturating_add(LINES_AT_ONCE)) {
             writeln!(lines, "line {n}").expect("a String takes everything");
         }

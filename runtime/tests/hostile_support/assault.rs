@@ -48,7 +48,7 @@ pub(crate) struct Cost {
 impl Cost {
     /// Whether it is more than an attack's clients may cost.
     pub(crate) fn is_too_much(&self, attack: &Attack) -> bool {
-        let records = if attack.fills_records && attack.tls.is_some() { RECORDS } else { 0 };
+        let records = if attack.fills_records() { RECORDS } else { 0 };
         let allowed = (ALLOWED * attack.asks + records) * self.clients;
         self.hanging > allowed || self.peak.max(self.resident) > allowed + attack.shared.unwrap_or(0)
     }

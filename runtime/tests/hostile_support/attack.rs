@@ -29,8 +29,6 @@ pub(crate) struct Attack {
     pub(crate) asks: usize,
     /// What all of them may cost together for a moment, beside what each may, until the server sends them away.
     pub(crate) shared: Option<usize>,
-    /// It sends and is to be sent as much as there is, so that over TLS a record lies ready in each direction.
-    pub(crate) fills_records: bool,
     /// Its handshake is never completed.
     pub(crate) is_half_secured: bool,
 }
@@ -58,7 +56,6 @@ impl Attack {
             is_owed: false,
             asks: 1,
             shared: None,
-            fills_records: false,
             is_half_secured: false,
         }
     }
@@ -93,9 +90,9 @@ impl Attack {
         self
     }
 
-    pub(crate) fn fills_records(mut self) -> Attack {
-        self.fills_records = true;
-        self
+    /// Whether it sends as much as it can, within TLS by the record.
+    pub(crate) fn fills_records(&self) -> bool {
+        self.tls.is_some() && matches!(self.goes_on, GoesOn::Flood(_))
     }
 
     pub(crate) fn half_secured(mut self) -> Attack {

@@ -22,7 +22,7 @@ pub(crate) fn http1() -> Vec<Attack> {
         Attack::new("a million lines", format!("GET / {HOST}").into_bytes()).floods("a: b\r\n".repeat(1000)),
         Attack::new("drips a body", json).drips(b",2,3,4,5,6,7"),
         Attack::new("drips a body that is sent back", upload.clone() + "body").drips(b"0123456789"),
-        Attack::new("an upload that is sent back, never read", upload).floods(vec![b'u'; 64 * 1024]).fills_records(),
+        Attack::new("an upload that is sent back, never read", upload).floods(vec![b'u'; 64 * 1024]),
         Attack::new("an endless answer, never read", get("/lines/1000000000")).owed(),
         Attack::new("an endless answer, begun to be read", get("/lines/1000000000")).owed().hears(1000),
         Attack::new("small answers, never read", "").floods(get("/json").repeat(100)),

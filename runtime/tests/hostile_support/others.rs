@@ -44,8 +44,8 @@ pub(crate) fn echo() -> Vec<Attack> {
     vec![
         Attack::new("connects", ""),
         Attack::new("drips", "he").drips(b"llo, hello"),
-        Attack::new("never reads", "").floods(format!("{}\n", "e".repeat(1000)).repeat(20)).fills_records(),
-        Attack::new("long lines, never read", "").floods(format!("{}\n", "e".repeat(8000))).fills_records(),
+        Attack::new("never reads", "").floods(format!("{}\n", "e".repeat(1000)).repeat(20)),
+        Attack::new("long lines, never read", "").floods(format!("{}\n", "e".repeat(8000))),
         Attack::new("garbage", garbage(5, 20_000)),
     ]
 }
