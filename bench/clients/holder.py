@@ -5,11 +5,12 @@
 SOURCE is the address that the connections come from: each has 28,000 ports of its own. Commands are
 
     open N WIDTH    makes N more connections, at most WIDTH at a time; each says something and has it answered
+    crowd N         the same, all at once; one that is reset before it has its first answer tries again
     talk N WIDTH    N of the connections, chosen at random, say something and have it answered, at most WIDTH at a time
     close           closes them all
     reset           closes them all with a reset
 
-and each is answered with a line of JSON: how many seconds it took, or what is wrong.
+and each is answered with a line of JSON: how many connections were reset and tried again, or what is wrong.
 """
 
 import errno
@@ -38,8 +39,9 @@ def exchanges(kind, rng, number):
     if kind == "kv":
         key = b"%d of %d" % (number, os.getpid())
         ask = b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(key), key, len(payload), payload)
-        ask += b"*2\r\n$3\r\nGET\r\n$%d\r\n%s\r\n" % (len(key), key)
-        return ask, b"+OK\r\n$%d\r\n%s\r\n" % (len(payload), payload)
+        ask += b"".join(b"*2\r\n$3\r\n%s\r\n$%d\r\n%s\r\n" % (name, len(key), key) for name in (b"GET", b"DEL"))
+        # Nothing stays, so that the store's memory is that of its connections.
+        return ask, b"+OK\r\n$%d\r\n%s\r\n:1\r\n" % (len(payload), payload)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 14\r\n\r\n"
     return b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number, head + b"Hello, world!\n"
 
@@ -49,9 +51,8 @@ class Connection:
 
     def __init__(self, number):
         self.number = number
-        self.socket = socket.socket()
-        self.socket.setblocking(False)
-        self.asked = self.expected = self.heard = b""
+        self.socket = None
+        self.expected = self.heard = b""
 
 
 class Holder:
@@ -63,16 +64,25 @@ class Holder:
         self.epoll = select.epoll()
         self.connections = []
         self.by_number = {}
+        self.may_be_reset = False
+        self.resets = 0
 
     def open(self, count, width):
         fresh = [Connection(len(self.connections) + at) for at in range(count)]
         self.connections += fresh
         self.converse(fresh, width, self.connect)
 
+    def crowd(self, count):
+        self.may_be_reset = True
+        self.open(count, count)
+        self.may_be_reset = False
+
     def talk(self, count, width):
         self.converse(self.rng.sample(self.connections, count), width, self.ask)
 
     def connect(self, connection):
+        connection.socket = socket.socket()
+        connection.socket.setblocking(False)
         # The port is chosen when the destination is known, so that every one of them can be had.
         connection.socket.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         connection.socket.bind((self.source, 0))
@@ -109,6 +119,14 @@ class Holder:
             return self.hear(connection) if connection.expected else self.say(connection)
         except BlockingIOError:
             return False
+        except ConnectionResetError as reset:
+            if not self.may_be_reset or connection.heard:
+                raise Wrong(f"connection {connection.number} from {self.source}: {reset}")
+            self.resets += 1
+            connection.socket.close()
+            connection.expected = b""
+            self.connect(connection)
+            return False
         except OSError as error:
             raise Wrong(f"connection {connection.number} from {self.source}: {error}")
 
@@ -116,6 +134,7 @@ class Holder:
         """Connected, and so far nothing said."""
         error = connection.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error:
+            # Of the kind that belongs to the number.
             raise OSError(error, errno.errorcode[error])
         ask, connection.expected = exchanges(self.kind, self.rng, connection.number)
         # So little fits into every socket.
@@ -140,7 +159,8 @@ class Holder:
 
     def close(self):
         for connection in self.connections:
-            connection.socket.close()
+            if connection.socket:
+                connection.socket.close()
         self.connections.clear()
         self.by_number.clear()
 
@@ -157,13 +177,14 @@ IP_BIND_ADDRESS_NO_PORT = 24
 def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     holder = Holder(*sys.argv[1:])
-    commands = {"open": holder.open, "talk": holder.talk, "close": holder.close, "reset": holder.reset}
+    functions = (holder.open, holder.crowd, holder.talk, holder.close, holder.reset)
+    commands = {function.__name__: function for function in functions}
     for line in sys.stdin:
         name, *numbers = line.split()
-        begun = time.monotonic()
+        holder.resets = 0
         try:
             commands[name](*map(int, numbers))
-            answer = {"seconds": time.monotonic() - begun}
+            answer = {"resets": holder.resets}
         except (Wrong, OSError) as wrong:
             answer = {"wrong": str(wrong)}
         print(json.dumps(answer), flush=True)
