@@ -180,7 +180,8 @@ def idle(server, before, connections):
     used = server.processor_seconds()
     time.sleep(seconds)
     used = server.processor_seconds() - used
-    if used > seconds / 100:
+    # kv_server looks for old keys ten times a second, and a clock tick is a quarter of a per cent.
+    if used > seconds * 0.03:
         raise Wrong(f"an idle server has used {used:.2f} s of processor time in {seconds} s")
     each = (server.memory() - before.memory) / connections
     return f"{each:.0f} B of memory each; {used / seconds:.1%} of a core"
