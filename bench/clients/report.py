@@ -48,6 +48,11 @@ class Report:
         print(f"{line} {time.monotonic() - begun:5.1f}  {found or 'as it should be'}", flush=True)
         return True
 
+    def fail(self, what):
+        """Something beside the checks is wrong."""
+        self.failed.append(what)
+        print(f"FAILED {what}", flush=True)
+
     def end(self):
         """Prints the sum of it all and returns the exit status."""
         seconds = time.monotonic() - self.begun
