@@ -41,6 +41,9 @@ const EVENTS_PER_TURN: usize = 256;
 /// After so many rounds `drain` lets others have their turn, however many events keep coming.
 const ROUNDS_PER_DRAIN: usize = 64;
 
+/// Over how many turns their events are averaged, roughly.
+const TURNS_AVERAGED: usize = 8;
+
 /// The token of the eventfd by which the owner is unparked.
 const UNPARK: mio::Token = mio::Token(usize::MAX);
 
@@ -55,6 +58,8 @@ pub struct Reactor {
     pub(crate) timers: Timers,
     clock: Clock,
     late_events: AtomicU64,
+    /// A running average of the events of one turn, times [`TURNS_AVERAGED`]. Written by whoever polls.
+    load: AtomicUsize,
     /// How many young timers the owner has registered so far; see `nursery.rs`.
     young: AtomicU64,
     has_bounds: AtomicBool,
@@ -104,6 +109,7 @@ impl Reactor {
             timers: Timers::new(clock.now().as_nanos()),
             clock,
             late_events: AtomicU64::new(0),
+            load: AtomicUsize::new(0),
             young: AtomicU64::new(0),
             has_bounds: AtomicBool::new(false),
             bounds: Mutex::default(),
@@ -226,6 +232,18 @@ impl Reactor {
         self.late_events.load(Ordering::Relaxed)
     }
 
+    /// How many events a turn brought lately: how much there is to do for whoever serves these sources.
+    pub(crate) fn events_per_turn(&self) -> usize {
+        // Relaxed: a hint.
+        self.load.load(Ordering::Relaxed) / TURNS_AVERAGED
+    }
+
+    fn note_events(&self, count: usize) {
+        // Relaxed: as above; only the poller writes.
+        let load = self.load.load(Ordering::Relaxed);
+        self.load.store(load - load / TURNS_AVERAGED + count, Ordering::Relaxed);
+    }
+
     /// The time at which `expire_timers` has something to do: the earliest deadline, or an earlier moment.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.timers.next_deadline().map(Instant::from_nanos)
@@ -346,6 +364,7 @@ impl Reactor {
         }
         slots.batch_done();
         drop(slots);
+        self.note_events(count);
         Ok((count, batch))
     }
 }

@@ -40,7 +40,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many connections that the kernel has accepted are taken in at the end.
-const BACKLOG: usize = 1024;
+const BACKLOG: usize = 4096;
 
 /// What the connections of a server share.
 pub(super) struct Server {
