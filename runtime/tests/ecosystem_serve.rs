@@ -164,6 +164,51 @@ fn a_client_that_closes_its_side_is_answered() {
     });
 }
 
+/// A client of HTTP/2 sends before it has been told how much may be under way, and is asked for the rest all the same:
+/// it never ends up with a window of nothing once everything that it sent has been read.
+#[test]
+fn http2_bodies_begun_before_the_settings_are_asked_for_to_their_end() {
+    const SENT: i64 = 16_384;
+    let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+    };
+    let number = |bytes: &[u8]| i64::from(u32::from_be_bytes(bytes.try_into().unwrap()));
+    let _watch = watch();
+    runner(2).run(async {
+        let echo = |request: Request| async { request.into_body() };
+        let server = served(Router::new().route("/echo", post(echo))).await;
+        let mut client = TcpStream::connect(server.address).await.unwrap();
+        // POST, http, and, as literals, :path and :authority.
+        let head = [&[0x83, 0x86, 0x44, 5][..], b"/echo", &[0x41, 4], b"test"].concat();
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        let body = vec![7; SENT as usize];
+        let all = [preface, frame(4, 0, 0, &[]), frame(1, 4, 1, &head), frame(0, 0, 1, &body)].concat();
+        client.write_all(&all).await.unwrap();
+
+        let (mut window, mut returned, mut settled) = (65_535 - SENT, 0, false);
+        while returned < SENT || !settled || window < SENT {
+            let mut start = [0; 9];
+            client.read_exact(&mut start).await.unwrap();
+            let mut payload = vec![0; number(&[&[0], &start[..3]].concat()) as usize];
+            client.read_exact(&mut payload).await.unwrap();
+            match (start[3], start[4], start[8]) {
+                (0, _, 1) => returned += payload.len() as i64,
+                (4, 0, 0) => {
+                    let initial = payload.chunks(6).find(|setting| setting[..2] == [0, 4]);
+                    window += initial.map_or(0, |setting| number(&setting[2..]) - 65_535);
+                    client.write_all(&frame(4, 1, 0, &[])).await.unwrap();
+                    settled = true;
+                }
+                (8, _, 1) => window += number(&payload),
+                _ => {}
+            }
+        }
+        drop(client);
+        server.end().await;
+    });
+}
+
 /// A hundred requests over one connection, all under way at once: none is answered before all have come.
 #[test]
 fn http2_has_a_hundred_streams_at_once() {

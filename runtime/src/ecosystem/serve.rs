@@ -31,7 +31,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_HEADER: usize = 12 * 1024;
 /// How much of each answer is taken from the service before the client has taken it.
 const HTTP2_SEND_BUFFER: usize = 4 * 1024;
-const HTTP2_WINDOW: u32 = 16 * 1024;
+/// The protocol's own. A smaller one would have to be announced, and clients send before they know; what they then sent
+/// too much is never asked for again (h2 0.4 does not look at the window anew when it shrinks), so uploads would stop.
+const HTTP2_WINDOW: u32 = 65_535;
 /// The protocol's own bound.
 const LARGEST_WINDOW: u32 = (1 << 31) - 1;
 /// As many as clients are promised by the protocol's recommendation. Each is a task, and has buffers of its own.
@@ -141,12 +143,11 @@ impl<L, S> Serve<L, S> {
         self
     }
 
-    /// How much of a request's body a client of HTTP/2 may send before the service has read it: 16 KiB unless said
-    /// otherwise, and four times as much for all requests of a connection, but at least 64 KiB. More makes uploads over
-    /// long distances faster: at most this much is under way at a time. The server holds it if the service does not
-    /// read.
+    /// How much a client of HTTP/2 may send of the bodies of its requests, taken together, before the service has read
+    /// it: 65,535 bytes unless said otherwise, and no less. More makes uploads over long distances faster: at most this
+    /// much is under way at a time. The server holds it if the service does not read.
     pub fn http2_window(mut self, bytes: usize) -> Serve<L, S> {
-        self.http2_window = u32::try_from(bytes).unwrap_or(LARGEST_WINDOW).clamp(1024, LARGEST_WINDOW);
+        self.http2_window = u32::try_from(bytes).unwrap_or(LARGEST_WINDOW).clamp(HTTP2_WINDOW, LARGEST_WINDOW);
         self
     }
 
@@ -226,7 +227,7 @@ impl<L, S> Serve<L, S> {
             .max_concurrent_streams(HTTP2_STREAMS)
             .max_send_buf_size(HTTP2_SEND_BUFFER)
             .initial_stream_window_size(self.http2_window)
-            .initial_connection_window_size(self.http2_window.saturating_mul(4).clamp(65_535, LARGEST_WINDOW))
+            .initial_connection_window_size(self.http2_window)
             .keep_alive_interval(PING_EVERY);
         builder
     }
