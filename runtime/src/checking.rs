@@ -86,8 +86,8 @@
 //! ```text
 //! model take_gets_what_comes_back fails in execution 95 (at most 3 preemptions):
 //!     main: has given the connection back
-//!     thread 1: has to wait in the block_on of tests/models.rs:15:21
 //!     main: waits for the end of thread 1
+//!     thread 1: has to wait in the block_on of tests/models.rs:13:21
 //!     it panicked at …/loom-0.7.3/src/rt/execution.rs:215:13:
 //! deadlock; threads = [(Id(0), Blocked(Location(None))), (Id(1), Blocked(Location(None)))]
 //! ```
@@ -108,7 +108,9 @@
 //! by others, since threads that have failed are taken apart, and the process may end then: the first one counts. Name a
 //! model on the command line to see it alone. The same model fails in the same execution each time.
 //!
-//! Here the lock has to be held during the `clear`. Then nobody can give a connection back between the look and it:
+//! To clear first and look then does not help: this model passes, but of two tasks that look for two connections, one
+//! would wipe out the other's notification. (The model that finds it has two connections; it needs 2539 orders.) The
+//! lock has to be held during the `clear`. Then nobody can give a connection back between the look and it:
 //!
 //! ```
 //! # use raddle::{Event, Mutex};
