@@ -46,6 +46,11 @@
 //! .unwrap();
 //! ```
 //!
+//! # Checking your own code
+//!
+//! With `--cfg raddle_loom` the crate shrinks to its primitives on loom's types, and programs on them can be run in every
+//! order: [`checking`] tells how.
+//!
 //! # How it is made
 //!
 //! Layers, from below: [`net`], [`sleep`] and the reactor come from `raddle-io`, which knows wakers and no tasks;
@@ -56,91 +61,122 @@
 
 pub(crate) use raddle_io::shim;
 
+// With `--cfg raddle_loom` (see `checking`) the crate is what needs no worker, no reactor and no clock: `sync`, on loom's
+// types, and `model`. The rest is left out item by item, so that the compiler can tell who asks for it where it is gated.
+// raddle-io compiles as it is under that cfg, for the sake of its shim; its sockets and timers are not handed on, since
+// loom could not see what the kernel does.
+#[cfg(not(raddle_loom))]
 mod api;
-#[cfg(any(feature = "hyper", feature = "tokio-context"))]
+pub mod checking;
+#[cfg(all(not(raddle_loom), any(feature = "hyper", feature = "tokio-context")))]
 mod ecosystem;
+#[cfg(not(raddle_loom))]
 pub mod faults;
+#[cfg(not(raddle_loom))]
 pub mod fs;
+#[cfg(not(raddle_loom))]
 #[allow(unsafe_code)]
 mod harness;
+#[cfg(raddle_loom)]
+pub mod model;
+#[cfg(not(raddle_loom))]
 pub mod porting;
+#[cfg(not(raddle_loom))]
 pub mod process;
+#[cfg(not(raddle_loom))]
 mod rng;
+#[cfg(not(raddle_loom))]
 mod scheduler;
+#[cfg(not(raddle_loom))]
 pub mod signal;
+#[cfg(not(raddle_loom))]
 pub mod streams;
 pub mod sync;
+#[cfg(not(raddle_loom))]
 mod task;
-#[cfg(feature = "tls")]
+#[cfg(all(not(raddle_loom), feature = "tls"))]
 pub mod tls;
 
-pub use api::as_completed::{AsCompleted, AsCompletedInTime, NextCompleted, NextInTime, as_completed};
-pub use api::background::Background;
-pub use api::callbacks::{CallHandle, call_at, call_later, call_soon};
-pub use api::cancel_scope::{CancelScope, ScopeRun};
-pub use api::context_var::ContextVar;
-pub use api::deadline::{Deadline, DeadlineRun, deadline};
-pub use api::defer::{Deferred, defer_async};
-pub use api::finally::{Exit, Finally, FinallyExt};
-pub use api::gather::{Gather, GatherAll, GatherTuple, OfIterable, OfTuple, gather};
-pub use api::group::{TaskGroup, TaskGroupRun, task_group};
-pub use api::group_child::GroupOutput;
-pub use api::group_error::{Failure, GroupError};
-pub use api::group_start::{Start, Started};
-pub use api::handle::{Closed, Handle};
-pub use api::inspect::{all_tasks, current_task};
-pub use api::metrics::{Metrics, WorkerMetrics};
-pub use api::protect::{Protect, protect};
-pub use api::race::{Race, RaceAll, RaceTuple, race};
-pub use api::runner::{RunError, Runner, run};
-pub use api::scoped::Scoped;
-pub use api::shield::{Shield, shield};
-pub use api::spawn::{LocalTask, TaskBuilder, create_local_task, create_task};
-pub use api::spawn_reported::{ReportedTask, spawn_reported};
-pub use api::stop::{RunUntilStopped, StopRequested, is_stopping, run_until_stopped, stop_requested};
-pub use api::task::{CancelAfterStop, Canceller, Flatten, Task};
-pub use api::task_context::{TaskContext, copy_context};
-pub use api::timeout::{MoveOn, Timeout, move_on_after, timeout, timeout_at, wait_for};
-pub use api::to_thread::{ToThread, to_thread};
-pub use api::try_gather::{TryAll, TryGather, TryGatherState, TryGathering, try_gather};
-pub use api::wait::{Wait, WaitResult, When, wait};
-pub use api::with::{AsyncClose, with};
-pub use api::yield_now::{YieldNow, yield_now};
-#[cfg(feature = "hyper")]
+#[cfg(not(raddle_loom))]
+pub use api::{
+    as_completed::{AsCompleted, AsCompletedInTime, NextCompleted, NextInTime, as_completed},
+    background::Background,
+    callbacks::{CallHandle, call_at, call_later, call_soon},
+    cancel_scope::{CancelScope, ScopeRun},
+    context_var::ContextVar,
+    deadline::{Deadline, DeadlineRun, deadline},
+    defer::{Deferred, defer_async},
+    finally::{Exit, Finally, FinallyExt},
+    gather::{Gather, GatherAll, GatherTuple, OfIterable, OfTuple, gather},
+    group::{TaskGroup, TaskGroupRun, task_group},
+    group_child::GroupOutput,
+    group_error::{Failure, GroupError},
+    group_start::{Start, Started},
+    handle::{Closed, Handle},
+    inspect::{all_tasks, current_task},
+    metrics::{Metrics, WorkerMetrics},
+    protect::{Protect, protect},
+    race::{Race, RaceAll, RaceTuple, race},
+    runner::{RunError, Runner, run},
+    scoped::Scoped,
+    shield::{Shield, shield},
+    spawn::{LocalTask, TaskBuilder, create_local_task, create_task},
+    spawn_reported::{ReportedTask, spawn_reported},
+    stop::{RunUntilStopped, StopRequested, is_stopping, run_until_stopped, stop_requested},
+    task::{CancelAfterStop, Canceller, Flatten, Task},
+    task_context::{TaskContext, copy_context},
+    timeout::{MoveOn, Timeout, move_on_after, timeout, timeout_at, wait_for},
+    to_thread::{ToThread, to_thread},
+    try_gather::{TryAll, TryGather, TryGatherState, TryGathering, try_gather},
+    wait::{Wait, WaitResult, When, wait},
+    with::{AsyncClose, with},
+    yield_now::{YieldNow, yield_now},
+};
+#[cfg(all(not(raddle_loom), feature = "hyper"))]
 pub use ecosystem::hyper;
-#[cfg(feature = "hyper")]
+#[cfg(all(not(raddle_loom), feature = "hyper"))]
 #[doc(no_inline)]
 pub use ecosystem::hyper::{HyperExecutor, HyperTimer};
-#[cfg(feature = "tokio-context")]
+#[cfg(all(not(raddle_loom), feature = "tokio-context"))]
 pub use ecosystem::tokio_context::{InTokio, TokioContext, tokio_context};
-#[cfg(feature = "tower")]
+#[cfg(all(not(raddle_loom), feature = "tower"))]
 pub use ecosystem::tower;
-#[cfg(feature = "tower")]
+#[cfg(all(not(raddle_loom), feature = "tower"))]
 #[doc(no_inline)]
 pub use ecosystem::tower::{Serve, TimeoutLayer, serve};
+#[cfg(not(raddle_loom))]
 pub use process::{
     Child, Command, Stderr, Stdin, Stdout, create_subprocess_exec, create_subprocess_shell, stderr, stdin, stdout,
 };
+#[cfg(not(raddle_loom))]
 pub use scheduler::report::ExceptionContext;
+#[cfg(not(raddle_loom))]
 pub use signal::{CtrlC, Signal, SignalRecv, Signals, ctrl_c, signal};
-#[cfg(feature = "tls")]
+#[cfg(all(not(raddle_loom), feature = "tls"))]
 pub use streams::start_tls;
+#[cfg(not(raddle_loom))]
 pub use streams::{
     Feeder, HandlerOutput, OpenConnection, ReadError, Server, StartServer, StreamReader, StreamWriter, open_connection,
     open_unix_connection, start_server, start_unix_server,
 };
 pub use sync::*;
-pub use task::error::{Panic, TaskError};
-pub use task::id::TaskId;
-pub use task::status::{TaskInfo, TaskStatus};
+#[cfg(not(raddle_loom))]
+pub use task::{
+    error::{Panic, TaskError},
+    id::TaskId,
+    status::{TaskInfo, TaskStatus},
+};
 
+#[cfg(not(raddle_loom))]
 #[doc(no_inline)]
 pub use raddle_io::net::{
     AsyncFd, TcpListener, TcpSocket, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream, lookup_host,
 };
+#[cfg(not(raddle_loom))]
 pub use raddle_io::{
     Clock, Instant, Interval, MissedTickBehavior, Sleep, TimeoutError, interval, interval_at, net, sleep, sleep_until,
 };
+#[cfg(not(raddle_loom))]
 pub use raddle_macros::{main, test};
 
 /// Any error, sendable: what `?` makes of most of them.
