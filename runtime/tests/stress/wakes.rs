@@ -1,0 +1,233 @@
+//! Wake-ups by threads outside the runtime, each counted by both sides.
+//!
+//! A thread and a task share a line with a number on it. The thread makes the number odd and wakes the task; the task,
+//! polled, finds the odd number that is next, makes it even, and waits again. The thread calls again when the answer is
+//! there. So a wake-up that is lost leaves its line odd for ever, which shows as a standstill; and a poll that nobody
+//! asked for, or one for two calls, finds a number that is not the next one.
+//!
+//! A round has phases. BUSY: each thread keeps many lines going, so that workers seldom run out of tasks. EDGE: each
+//! thread has one line, so that its worker is about to park, parks, or is just awake when the next call comes. PARKED:
+//! one thread calls, and only when all workers have gone to sleep since the last answer, which the runtime's metrics say:
+//! its workers count how often they go to sleep, and every one of them is parked.
+
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, OnceLock};
+use std::task::{Poll, Waker};
+use std::thread;
+
+use crossbeam_utils::CachePadded;
+use raddle::{Handle, Runner, create_local_task, create_task};
+
+use super::stress_support::{Count, Part, Rng, Settings, announce, check, join_all, same, stage};
+
+pub(crate) const PART: Part = Part { name: "wakes", round, counts };
+
+static WAKES: Count = Count::new();
+static PARKED: Count = Count::new();
+/// Of those that found every worker parked, the ones that found a runtime of several.
+static PARKED_OF_MANY: Count = Count::new();
+
+/// Threads outside.
+const CALLERS: usize = 2;
+/// Lines of each.
+const LINES: usize = 64;
+/// Calls of a thread in the phases of a usual round.
+const BUSY: usize = 80_000;
+const EDGE: usize = 10_000;
+const PARKS: usize = 1000;
+const PHASES: usize = 3;
+/// Calls that a thread makes before it adds them to the sum.
+const BATCH: u64 = 256;
+/// On which line the task is told to end.
+const END: u64 = u64::MAX;
+
+fn round(settings: Settings) {
+    let mut rng = Rng::new(settings.seed ^ 0x3a_4e5);
+    let workers = settings.workers(0, [1, 2, 1, 4]);
+    stage(format!("wake-ups of {workers} workers"));
+    let mut runner = Runner::new().workers(workers).name("wakes");
+    let _announced = announce(&mut runner);
+    let handle = runner.handle();
+    let lines: Vec<Vec<Arc<Line>>> = (0..CALLERS).map(|_| (0..LINES).map(|_| Arc::default()).collect()).collect();
+    let barrier = Arc::new(Barrier::new(CALLERS));
+    let callers = lines.iter().enumerate().map(|(number, lines)| {
+        let answered = vec![0; lines.len()];
+        let caller = Caller { lines: lines.clone(), answered, rng: rng.fork(), unsaid: 0 };
+        let (handle, barrier) = (handle.clone(), barrier.clone());
+        thread::spawn(move || caller.run(number, settings, &handle, &barrier))
+    });
+    let callers: Vec<_> = callers.collect();
+    let before = WAKES.get();
+    let answered = runner.run(async {
+        let (mut anywhere, mut here) = (Vec::new(), Vec::new());
+        for (number, line) in lines.into_iter().flatten().enumerate() {
+            // Those that are pinned come by the worker's own inbox, the others by the injector.
+            match number % 4 {
+                0 => here.push(create_local_task(answer(line))),
+                _ => anywhere.push(create_task(answer(line))),
+            }
+        }
+        let mut answered = 0;
+        for task in here {
+            answered += task.await.unwrap_or(0);
+        }
+        for task in anywhere {
+            answered += task.await.unwrap_or(0);
+        }
+        answered
+    });
+    join_all(callers);
+    same(WAKES.get() - before, answered, "wake-ups sent and answered");
+}
+
+fn counts() -> Vec<(&'static str, u64)> {
+    vec![
+        ("wake-ups", WAKES.get()),
+        ("of them to a parked worker", PARKED.get()),
+        ("of these to several parked workers", PARKED_OF_MANY.get()),
+    ]
+}
+
+/// How many wake-ups there were, and how many of them found every worker parked.
+#[allow(dead_code, reason = "who runs one round does not ask")]
+pub(crate) fn so_far() -> (u64, u64) {
+    (WAKES.get(), PARKED.get())
+}
+
+/// What a thread and a task have in common.
+#[derive(Default)]
+struct Line {
+    /// Odd: the thread has called; even: the task has answered.
+    number: CachePadded<AtomicU64>,
+    waker: OnceLock<Waker>,
+}
+
+/// Answers calls until the end. Returns how many it answered.
+async fn answer(line: Arc<Line>) -> u64 {
+    let mut answered = 0;
+    std::future::poll_fn(move |cx| {
+        if line.waker.get().is_none() {
+            check(line.waker.set(cx.waker().clone()).is_ok(), "two tasks have one line");
+            return Poll::Pending;
+        }
+        // Acquire and Release: the thread and the task take turns, and see what the other did before.
+        let number = line.number.load(Ordering::Acquire);
+        if number == END {
+            return Poll::Ready(answered);
+        }
+        same(number, 2 * answered + 1, "the number of a call, and the one expected, in a poll");
+        answered += 1;
+        line.number.store(2 * answered, Ordering::Release);
+        Poll::Pending
+    })
+    .await
+}
+
+/// A thread that wakes tasks.
+struct Caller {
+    lines: Vec<Arc<Line>>,
+    /// By line.
+    answered: Vec<u64>,
+    rng: Rng,
+    /// Calls that are not in the sum yet.
+    unsaid: u64,
+}
+
+impl Caller {
+    fn run(mut self, number: usize, settings: Settings, handle: &Handle, barrier: &Barrier) {
+        for at in 0..self.lines.len() {
+            wait_until(|| self.lines[at].waker.get().is_some());
+        }
+        for _ in 0..PHASES {
+            barrier.wait();
+            self.calls_many(settings.times(BUSY), LINES);
+            barrier.wait();
+            self.calls_many(settings.times(EDGE), 1);
+            barrier.wait();
+            if number == 0 {
+                self.calls_the_parked(settings.times(PARKS), handle);
+            }
+        }
+        self.say();
+        for line in &self.lines {
+            line.number.store(END, Ordering::Release);
+            line.waker.get().inspect(|waker| waker.wake_by_ref());
+        }
+    }
+
+    /// Keeps so many lines going.
+    fn calls_many(&mut self, calls: usize, lines: usize) {
+        let mut left = calls;
+        let mut at = 0;
+        while left > 0 {
+            at = if at + 1 < lines { at + 1 } else { 0 };
+            self.wait_for_answer(at);
+            self.call(at);
+            left -= 1;
+        }
+        (0..lines).for_each(|at| self.wait_for_answer(at));
+        self.say();
+    }
+
+    /// Calls when everybody sleeps, a little earlier or later in their sleep.
+    fn calls_the_parked(&mut self, calls: usize, handle: &Handle) {
+        // How often workers had gone to sleep when the last call was made.
+        let mut parks = 0;
+        let mut is_of_many = false;
+        for _ in 0..calls {
+            wait_until(|| {
+                let metrics = handle.metrics();
+                let now = metrics.workers.iter().map(|worker| worker.parks).sum();
+                let all_sleep = metrics.workers_parked == metrics.workers.len() && now > parks;
+                if all_sleep {
+                    parks = now;
+                    is_of_many = metrics.workers.len() > 1;
+                }
+                all_sleep
+            });
+            for _ in 0..self.rng.below(4) * self.rng.below(200) {
+                spin_loop();
+            }
+            let at = self.rng.below(self.lines.len() as u64) as usize;
+            self.call(at);
+            self.wait_for_answer(at);
+            PARKED.add(1);
+            PARKED_OF_MANY.add(u64::from(is_of_many));
+        }
+        self.say();
+    }
+
+    fn call(&mut self, at: usize) {
+        let line = &self.lines[at];
+        line.number.store(2 * self.answered[at] + 1, Ordering::Release);
+        self.answered[at] += 1;
+        // There: waited for in the beginning.
+        if let Some(waker) = line.waker.get() {
+            if self.unsaid % 16 == 0 { waker.clone().wake() } else { waker.wake_by_ref() }
+        }
+        self.unsaid += 1;
+        if self.unsaid >= BATCH {
+            self.say();
+        }
+    }
+
+    fn wait_for_answer(&self, at: usize) {
+        let (line, answered) = (&self.lines[at], self.answered[at]);
+        wait_until(|| line.number.load(Ordering::Acquire) == 2 * answered);
+    }
+
+    fn say(&mut self) {
+        WAKES.add(std::mem::take(&mut self.unsaid));
+    }
+}
+
+/// Looks again and again; a thread that slept would be too late for what is looked for here.
+fn wait_until(mut is_so: impl FnMut() -> bool) {
+    for round in 1_u32.. {
+        if is_so() {
+            return;
+        }
+        if round.is_multiple_of(128) { thread::yield_now() } else { spin_loop() }
+    }
+}
