@@ -31,6 +31,8 @@ use self::watch::Watch;
 
 /// How much of a test's round is done before the next part has its turn: so that each comes every few seconds.
 const SHARE: f64 = 0.5;
+/// As to wake-ups, which are many: most of the time should not go into starting and stopping.
+const SHARE_OF_WAKES: f64 = 8.0;
 
 /// All parts, in the order of their turns.
 fn parts() -> [Part; 5] {
@@ -50,7 +52,8 @@ pub(crate) fn run(options: &Stress) -> Result<(), String> {
         if options.is_done(begun.elapsed()) {
             break;
         }
-        (part.round)(Settings { seed: rng.next(), factor: SHARE, workers: options.workers });
+        let factor = if part.name == wakes::PART.name { SHARE_OF_WAKES } else { SHARE };
+        (part.round)(Settings { seed: rng.next(), factor, workers: options.workers });
         rounds += 1;
     }
     drop(watch);

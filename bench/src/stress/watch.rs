@@ -12,8 +12,9 @@ use super::stress_support::{Part, describe_runtimes, runtimes};
 const LOOK: Duration = Duration::from_secs(5);
 /// Between two lines where nobody sits in front of it.
 const REPORT: Duration = Duration::from_secs(60);
-/// A standstill of this length is a hang: no part is without progress for a second, on a slow machine either.
-const STANDSTILL: Duration = Duration::from_secs(60);
+/// A minute of looks at which nothing had gone on is a hang. Counted and not measured: a program that was stopped for
+/// an hour has not hung.
+const LOOKS_IN_VAIN: u32 = 12;
 
 /// Looks on until this is dropped.
 pub(crate) struct Watch {
@@ -42,19 +43,18 @@ impl Drop for Watch {
 fn look_on(parts: &[Part], seed: u64, stopped: &mpsc::Receiver<()>) {
     let begun = Instant::now();
     let every = if stderr().is_terminal() { LOOK } else { REPORT };
-    let (mut seen, mut seen_at, mut told_at) = (0, begun, begun);
+    let (mut seen, mut in_vain, mut told_at) = (0, 0, begun);
     while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
         let now = Instant::now();
         let done = done(parts);
-        if done != seen {
-            (seen, seen_at) = (done, now);
-        }
+        in_vain = if done == seen { in_vain + 1 } else { 0 };
+        seen = done;
         if now - told_at >= every {
             told_at = now;
             eprintln!("{:5} s  {}", (now - begun).as_secs(), so_far(parts));
         }
-        if now - seen_at >= STANDSTILL {
-            hang(parts, seed, now - seen_at);
+        if in_vain >= LOOKS_IN_VAIN {
+            hang(parts, seed);
         }
     }
 }
@@ -72,10 +72,12 @@ fn so_far(parts: &[Part]) -> String {
 }
 
 /// Aborts, so that a debugger or a core has all threads as they are.
-fn hang(parts: &[Part], seed: u64, time: Duration) -> ! {
-    eprintln!("stress: HANG: nothing went on for {} s; seed {seed}; {}", time.as_secs(), so_far(parts));
+fn hang(parts: &[Part], seed: u64) -> ! {
+    let time = LOOK * LOOKS_IN_VAIN;
+    eprintln!("stress: HANG: nothing went on for {time:?}; again with --seed {seed}; so far {}", so_far(parts));
     let before = done(parts);
     describe_runtimes();
+    thread::sleep(LOOK);
     let after = done(parts);
     if after != before {
         // The question woke somebody who should have been awake.

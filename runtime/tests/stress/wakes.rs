@@ -5,19 +5,20 @@
 //! there. So a wake-up that is lost leaves its line odd for ever, which shows as a standstill; and a poll that nobody
 //! asked for, or one for two calls, finds a number that is not the next one.
 //!
-//! A round has phases. BUSY: each thread keeps many lines going, so that workers seldom run out of tasks. EDGE: each
-//! thread has one line, so that its worker is about to park, parks, or is just awake when the next call comes. PARKED:
+//! A round has phases. BUSY: each thread keeps many lines going, and the workers have something else to do, too, so that
+//! they do not park. EDGE: they have not, and each thread has one line, so that its worker is about to park, parks, or is
+//! just awake when the next call comes. PARKED:
 //! one thread calls, and only when all workers have gone to sleep since the last answer, which the runtime's metrics say:
 //! its workers count how often they go to sleep, and every one of them is parked.
 
 use std::hint::spin_loop;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, OnceLock};
 use std::task::{Poll, Waker};
 use std::thread;
 
 use crossbeam_utils::CachePadded;
-use raddle::{Handle, Runner, create_local_task, create_task};
+use raddle::{Event, Handle, Runner, create_local_task, create_task, yield_now};
 
 use super::stress_support::{Count, Part, Rng, Settings, announce, check, join_all, same, stage};
 
@@ -31,11 +32,11 @@ static PARKED_OF_MANY: Count = Count::new();
 /// Threads outside.
 const CALLERS: usize = 2;
 /// Lines of each.
-const LINES: usize = 64;
-/// Calls of a thread in the phases of a usual round.
-const BUSY: usize = 80_000;
-const EDGE: usize = 10_000;
-const PARKS: usize = 1000;
+const LINES: usize = 512;
+/// Calls of a thread in the phases of a usual round. More than a hundredth of all calls find everybody parked.
+const BUSY: usize = 40_000;
+const EDGE: usize = 500;
+const PARKS: usize = 900;
 const PHASES: usize = 3;
 /// Calls that a thread makes before it adds them to the sum.
 const BATCH: u64 = 256;
@@ -50,17 +51,18 @@ fn round(settings: Settings) {
     let _announced = announce(&mut runner);
     let handle = runner.handle();
     let lines: Vec<Vec<Arc<Line>>> = (0..CALLERS).map(|_| (0..LINES).map(|_| Arc::default()).collect()).collect();
-    let barrier = Arc::new(Barrier::new(CALLERS));
+    let (barrier, work) = (Arc::new(Barrier::new(CALLERS)), Arc::new(Work::default()));
     let callers = lines.iter().enumerate().map(|(number, lines)| {
         let answered = vec![0; lines.len()];
         let caller = Caller { lines: lines.clone(), answered, rng: rng.fork(), unsaid: 0 };
-        let (handle, barrier) = (handle.clone(), barrier.clone());
-        thread::spawn(move || caller.run(number, settings, &handle, &barrier))
+        let (handle, barrier, work) = (handle.clone(), barrier.clone(), work.clone());
+        thread::spawn(move || caller.run(number == 0, settings, &handle, &barrier, &work))
     });
     let callers: Vec<_> = callers.collect();
     let before = WAKES.get();
     let answered = runner.run(async {
         let (mut anywhere, mut here) = (Vec::new(), Vec::new());
+        let busy: Vec<_> = (0..workers).map(|_| create_task(is_busy(work.clone()))).collect();
         for (number, line) in lines.into_iter().flatten().enumerate() {
             // Those that are pinned come by the worker's own inbox, the others by the injector.
             match number % 4 {
@@ -74,6 +76,9 @@ fn round(settings: Settings) {
         }
         for task in anywhere {
             answered += task.await.unwrap_or(0);
+        }
+        for task in busy {
+            check(task.await.is_ok(), "a task that keeps a worker busy failed");
         }
         answered
     });
@@ -93,6 +98,23 @@ fn counts() -> Vec<(&'static str, u64)> {
 #[allow(dead_code, reason = "who runs one round does not ask")]
 pub(crate) fn so_far() -> (u64, u64) {
     (WAKES.get(), PARKED.get())
+}
+
+/// Something else to do, for the workers.
+#[derive(Default)]
+struct Work {
+    is_there: Event,
+    is_over: AtomicBool,
+}
+
+/// Keeps a worker awake while there is work.
+async fn is_busy(work: Arc<Work>) {
+    while !work.is_over.load(Ordering::Relaxed) {
+        work.is_there.wait().await;
+        // A caller may need this core.
+        thread::yield_now();
+        yield_now().await;
+    }
 }
 
 /// What a thread and a task have in common.
@@ -135,20 +157,29 @@ struct Caller {
 }
 
 impl Caller {
-    fn run(mut self, number: usize, settings: Settings, handle: &Handle, barrier: &Barrier) {
+    fn run(mut self, is_first: bool, settings: Settings, handle: &Handle, barrier: &Barrier, work: &Work) {
         for at in 0..self.lines.len() {
             wait_until(|| self.lines[at].waker.get().is_some());
         }
         for _ in 0..PHASES {
             barrier.wait();
+            if is_first {
+                work.is_there.set();
+            }
             self.calls_many(settings.times(BUSY), LINES);
             barrier.wait();
+            if is_first {
+                work.is_there.clear();
+            }
             self.calls_many(settings.times(EDGE), 1);
             barrier.wait();
-            if number == 0 {
+            if is_first {
                 self.calls_the_parked(settings.times(PARKS), handle);
             }
         }
+        barrier.wait();
+        work.is_over.store(true, Ordering::Relaxed);
+        work.is_there.set();
         self.say();
         for line in &self.lines {
             line.number.store(END, Ordering::Release);

@@ -166,6 +166,9 @@ pub(crate) fn runtimes() -> u64 {
     RUNTIMES.get()
 }
 
+/// Tasks of a runtime that are described.
+const TASKS_SHOWN: usize = 30;
+
 /// Prints what is known about the runtimes: their numbers, and their tasks where a worker answers.
 pub(crate) fn describe_runtimes() {
     let live = LIVE_RUNTIMES.lock().clone();
@@ -174,7 +177,10 @@ pub(crate) fn describe_runtimes() {
         let (tell, told) = mpsc::channel();
         let asked = handle.call_soon(move || _ = tell.send(raddle::all_tasks()));
         match asked.map(|_| told.recv_timeout(Duration::from_secs(5))) {
-            Ok(Ok(tasks)) => tasks.iter().for_each(|task| eprintln!("  {task:?}")),
+            Ok(Ok(tasks)) => {
+                tasks.iter().take(TASKS_SHOWN).for_each(|task| eprintln!("  {task:?}"));
+                eprintln!("  {} tasks", tasks.len());
+            }
             Ok(Err(_)) => eprintln!("  no worker answers"),
             Err(_) => eprintln!("  it has ended"),
         }
