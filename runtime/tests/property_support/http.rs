@@ -42,7 +42,7 @@ fn check(bytes: &[u8]) {
     let whole = talk(&[rest]);
     assert_eq!(talk(&pieces(rest, seed)), whole);
     // Heads of the greatest length, too: the limit must not depend on the pieces either.
-    if seed % 4 == 0 {
+    if seed.is_multiple_of(4) {
         let long: Vec<u8> = rest.iter().copied().cycle().take(if rest.is_empty() { 0 } else { 9000 }).collect();
         assert_eq!(talk(&pieces(&long, seed / 4)), talk(&[&long]));
     }

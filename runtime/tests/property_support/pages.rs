@@ -51,7 +51,7 @@ fn check(bytes: &[u8]) {
     let has_chunks = Arc::strong_count(&keep) > 1;
     arena.close();
     assert_eq!(Arc::strong_count(&keep) > 1, !out.is_empty() && has_chunks, "chunks with and without slots out");
-    for (address, slot) in out {
+    for (address, mut slot) in out {
         slot.is_intact(address);
         // SAFETY: the slot is out, and this is its end.
         unsafe { free_foreign(slot.give_back()) };
@@ -121,7 +121,7 @@ impl Pair {
         let runtime = ptr::without_provenance(0xabc0);
         let start = self.arena.allocate(class, runtime, || -> Arc<dyn Any + Send + Sync> { keep });
         self.made += 1;
-        let slot = Slot { start, class, number: self.made };
+        let mut slot = Slot { start, class, number: self.made };
         let (address, size) = (start.addr().get(), slot.size());
         assert!(address.is_multiple_of(SLOT_ALIGN));
         if let Some((before, other)) = self.out.range(..=address).next_back() {
@@ -150,7 +150,7 @@ impl Pair {
     }
 
     fn free_at(&mut self, address: usize) {
-        let slot = self.out.remove(&address).expect("it is out");
+        let mut slot = self.out.remove(&address).expect("it is out");
         slot.is_intact(address);
         // SAFETY: the slot is of this arena, and this is its end.
         unsafe { self.arena.free(slot.give_back()) };
@@ -158,7 +158,7 @@ impl Pair {
 
     fn free_foreign(&mut self, input: &mut Input<'_>) {
         let Some(address) = self.choose(input) else { return };
-        let slot = self.out.remove(&address).expect("it is out");
+        let mut slot = self.out.remove(&address).expect("it is out");
         slot.is_intact(address);
         // SAFETY: the slot is out, and this is its end.
         unsafe { free_foreign(slot.give_back()) };
@@ -166,7 +166,7 @@ impl Pair {
     }
 
     /// A walker sees every slot that is out, once, and apart from those only free ones.
-    fn walk(&self) {
+    fn walk(&mut self) {
         let mut seen = BTreeSet::new();
         self.shared.walk(|state| {
             let start = NonNull::from(state).cast::<u8>();
@@ -177,7 +177,7 @@ impl Pair {
             assert!(seen.insert(start.addr().get()), "a walker saw a slot twice");
         });
         assert!(self.out.keys().all(|address| seen.contains(address)), "a walker missed a slot");
-        self.out.iter().for_each(|(address, slot)| slot.is_intact(*address));
+        self.out.iter_mut().for_each(|(address, slot)| slot.is_intact(*address));
     }
 }
 
@@ -191,20 +191,23 @@ impl Slot {
         &unsafe { self.start.cast::<FreeSlot>().as_ref() }.word
     }
 
-    fn contents(&self) -> &mut [u8] {
+    /// The bytes behind the word.
+    fn contents(&mut self) -> &mut [u8] {
         let behind_word = size_of::<u64>();
-        // SAFETY: the slot is out, so its bytes behind the word are its owner's alone; nobody keeps this.
+        // SAFETY: the slot is out, so its bytes behind the word are its owner's alone, which this is.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(behind_word), self.size() - behind_word) }
     }
 
-    fn fill(&self) {
+    fn fill(&mut self) {
         self.word().store(self.number, Ordering::Relaxed);
-        self.contents().fill(self.number as u8);
+        let byte = self.number as u8;
+        self.contents().fill(byte);
     }
 
-    fn is_intact(&self, address: usize) {
+    fn is_intact(&mut self, address: usize) {
         assert_eq!(self.word().load(Ordering::Relaxed), self.number, "the word of slot {address:#x}");
-        assert!(self.contents().iter().all(|byte| *byte == self.number as u8), "the bytes of slot {address:#x}");
+        let expected = self.number as u8;
+        assert!(self.contents().iter().all(|byte| *byte == expected), "the bytes of slot {address:#x}");
     }
 
     fn give_back(self) -> NonNull<FreeSlot> {

@@ -96,14 +96,12 @@ fn run(data: &[u8], pieces: &[&[u8]], limit: usize, ops: &[Op], mut seed: u64) -
     for op in ops {
         seed = seed.rotate_left(7);
         // Sometimes more has come than is asked for.
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             source.feed(&mut model);
         }
-        let gives_up = seed % 5 == 0;
-        let mut looked_at = 0;
+        let gives_up = seed.is_multiple_of(5);
         let got = loop {
-            let got = read(&mut reader, *op, gives_up, &mut source, &mut model, &mut looked_at);
-            if let Some(got) = got {
+            if let Some(got) = read(&mut reader, *op, gives_up, &mut source, &mut model) {
                 break got;
             }
         };
@@ -144,7 +142,6 @@ fn read(
     gives_up: bool,
     source: &mut Source<'_>,
     model: &mut Model<'_>,
-    looked_at: &mut usize,
 ) -> Option<Got> {
     async fn perform(reader: &mut StreamReader, op: Op) -> Got {
         let result = match op {
@@ -174,7 +171,6 @@ fn read(
             }
             Poll::Pending => {
                 assert_eq!(expected, None, "{op:?} waits");
-                *looked_at += 1;
                 source.feed(model);
                 if gives_up {
                     return None;

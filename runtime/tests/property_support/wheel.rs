@@ -155,7 +155,7 @@ impl Pair {
             if !more {
                 break;
             }
-            if input.byte() % 4 == 0 {
+            if input.byte().is_multiple_of(4) {
                 self.cancel(input);
             }
         }

@@ -235,7 +235,12 @@ impl Caller {
         self.answered[at] += 1;
         // There: waited for in the beginning.
         if let Some(waker) = line.waker.get() {
-            if self.unsaid % 16 == 0 { waker.clone().wake() } else { waker.wake_by_ref() }
+            if self.unsaid.is_multiple_of(16) {
+                let another = waker.clone();
+                another.wake();
+            } else {
+                waker.wake_by_ref();
+            }
         }
         self.unsaid += 1;
         if self.unsaid >= BATCH {
