@@ -4,6 +4,7 @@
 //! cargo install cargo-fuzz
 //! cd loom-tests
 //! cargo +nightly fuzz run stream_reader -- -max_total_time=300
+//! cargo +nightly fuzz run http -- -max_total_time=300 -dict=fuzz/dictionaries/http.dict -max_len=1000
 //! ```
 //!
 //! The targets are `stream_reader`, `resp`, `http`, `wheel` and `pages`. What a fuzzer finds belongs into the plain tests
