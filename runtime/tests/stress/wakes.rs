@@ -13,14 +13,15 @@
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, OnceLock};
+use std::sync::{Arc, Barrier};
 use std::task::{Poll, Waker};
 use std::thread;
 
 use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
 use raddle::{Event, Handle, Runner, create_local_task, create_task, yield_now};
 
-use super::stress_support::{Count, Part, Rng, Settings, announce, check, join_all, same, stage};
+use super::stress_support::{Count, Part, Rng, Settings, announce, check, fail, join_all, same, stage};
 
 pub(crate) const PART: Part = Part { name: "wakes", round, counts };
 
@@ -29,7 +30,9 @@ static PARKED: Count = Count::new();
 /// Of those that found every worker parked, the ones that found a runtime of several.
 static PARKED_OF_MANY: Count = Count::new();
 
-/// Threads outside.
+/// Runtimes at a time: while one waits until its workers sleep, another has use for the core.
+const RUNTIMES: u64 = 2;
+/// Threads outside, of each runtime.
 const CALLERS: usize = 2;
 /// Lines of each.
 const LINES: usize = 512;
@@ -45,8 +48,16 @@ const END: u64 = u64::MAX;
 
 fn round(settings: Settings) {
     let mut rng = Rng::new(settings.seed ^ 0x3a_4e5);
-    let workers = settings.workers(0, [1, 2, 1, 4]);
-    stage(format!("wake-ups of {workers} workers"));
+    stage("wake-ups");
+    let runtimes = (0..RUNTIMES).map(|number| {
+        let rng = rng.fork();
+        let workers = settings.workers(number as usize, [1, 2, 1, 4]);
+        thread::spawn(move || one_runtime(settings, workers, rng))
+    });
+    join_all(runtimes.collect());
+}
+
+fn one_runtime(settings: Settings, workers: usize, mut rng: Rng) {
     let mut runner = Runner::new().workers(workers).name("wakes");
     let _announced = announce(&mut runner);
     let handle = runner.handle();
@@ -54,12 +65,11 @@ fn round(settings: Settings) {
     let (barrier, work) = (Arc::new(Barrier::new(CALLERS)), Arc::new(Work::default()));
     let callers = lines.iter().enumerate().map(|(number, lines)| {
         let answered = vec![0; lines.len()];
-        let caller = Caller { lines: lines.clone(), answered, rng: rng.fork(), unsaid: 0 };
+        let caller = Caller { lines: lines.clone(), wakers: Vec::new(), answered, rng: rng.fork(), said: 0, unsaid: 0 };
         let (handle, barrier, work) = (handle.clone(), barrier.clone(), work.clone());
         thread::spawn(move || caller.run(number == 0, settings, &handle, &barrier, &work))
     });
     let callers: Vec<_> = callers.collect();
-    let before = WAKES.get();
     let answered = runner.run(async {
         let (mut anywhere, mut here) = (Vec::new(), Vec::new());
         let busy: Vec<_> = (0..workers).map(|_| create_task(is_busy(work.clone()))).collect();
@@ -82,8 +92,8 @@ fn round(settings: Settings) {
         }
         answered
     });
-    join_all(callers);
-    same(WAKES.get() - before, answered, "wake-ups sent and answered");
+    let called = callers.into_iter().map(|caller| caller.join().unwrap_or_else(|_| fail("a caller panicked"))).sum();
+    same(answered, called, "wake-ups answered and sent");
 }
 
 fn counts() -> Vec<(&'static str, u64)> {
@@ -122,15 +132,17 @@ async fn is_busy(work: Arc<Work>) {
 struct Line {
     /// Odd: the thread has called; even: the task has answered.
     number: CachePadded<AtomicU64>,
-    waker: OnceLock<Waker>,
+    /// Put there by the task, taken by the thread.
+    waker: Mutex<Option<Waker>>,
 }
 
 /// Answers calls until the end. Returns how many it answered.
 async fn answer(line: Arc<Line>) -> u64 {
-    let mut answered = 0;
+    let (mut answered, mut is_known) = (0, false);
     std::future::poll_fn(move |cx| {
-        if line.waker.get().is_none() {
-            check(line.waker.set(cx.waker().clone()).is_ok(), "two tasks have one line");
+        if !std::mem::replace(&mut is_known, true) {
+            let before = line.waker.lock().replace(cx.waker().clone());
+            check(before.is_none(), "two tasks have one line");
             return Poll::Pending;
         }
         // Acquire and Release: the thread and the task take turns, and see what the other did before.
@@ -149,17 +161,25 @@ async fn answer(line: Arc<Line>) -> u64 {
 /// A thread that wakes tasks.
 struct Caller {
     lines: Vec<Arc<Line>>,
-    /// By line.
+    /// By line, as what follows.
+    wakers: Vec<Waker>,
     answered: Vec<u64>,
     rng: Rng,
-    /// Calls that are not in the sum yet.
+    /// Calls that are in the sum of all, and those that are not yet.
+    said: u64,
     unsaid: u64,
 }
 
 impl Caller {
-    fn run(mut self, is_first: bool, settings: Settings, handle: &Handle, barrier: &Barrier, work: &Work) {
-        for at in 0..self.lines.len() {
-            wait_until(|| self.lines[at].waker.get().is_some());
+    /// Returns how often it called.
+    fn run(mut self, is_first: bool, settings: Settings, handle: &Handle, barrier: &Barrier, work: &Work) -> u64 {
+        for line in &self.lines {
+            let mut waker = None;
+            wait_until(|| {
+                waker = line.waker.lock().take();
+                waker.is_some()
+            });
+            self.wakers.extend(waker);
         }
         for _ in 0..PHASES {
             barrier.wait();
@@ -181,10 +201,11 @@ impl Caller {
         work.is_over.store(true, Ordering::Relaxed);
         work.is_there.set();
         self.say();
-        for line in &self.lines {
+        for (line, waker) in self.lines.iter().zip(self.wakers) {
             line.number.store(END, Ordering::Release);
-            line.waker.get().inspect(|waker| waker.wake_by_ref());
+            waker.wake();
         }
+        self.said
     }
 
     /// Keeps so many lines going.
@@ -233,14 +254,12 @@ impl Caller {
         let line = &self.lines[at];
         line.number.store(2 * self.answered[at] + 1, Ordering::Release);
         self.answered[at] += 1;
-        // There: waited for in the beginning.
-        if let Some(waker) = line.waker.get() {
-            if self.unsaid.is_multiple_of(16) {
-                let another = waker.clone();
-                another.wake();
-            } else {
-                waker.wake_by_ref();
-            }
+        let waker = &self.wakers[at];
+        if self.unsaid.is_multiple_of(16) {
+            let another = waker.clone();
+            another.wake();
+        } else {
+            waker.wake_by_ref();
         }
         self.unsaid += 1;
         if self.unsaid >= BATCH {
@@ -254,7 +273,8 @@ impl Caller {
     }
 
     fn say(&mut self) {
-        WAKES.add(std::mem::take(&mut self.unsaid));
+        WAKES.add(self.unsaid);
+        self.said += std::mem::take(&mut self.unsaid);
     }
 }
 
