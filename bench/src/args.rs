@@ -4,6 +4,7 @@ use crate::chaos::{self, Proxy};
 use crate::engine::Flavor;
 use crate::load::{self, Load};
 use crate::servers::{self, Servers};
+use crate::stress::{self, Stress};
 use crate::workloads::memory;
 
 pub(crate) const USAGE: &str = "\
@@ -13,12 +14,15 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] 
        raddle-bench load --addr HOST:PORT [--connections 1] [--size 64] [--rate N] [--seconds 5] [--idle N]
                          [--reconnect] [--workers 1] [--json]
        raddle-bench chaos --to HOST:PORT [--listen HOST:PORT] [--seed N] [--delay MS] [--faults PERCENT]
+       raddle-bench stress [--seconds 60 | --minutes N] [--wakes 1e9] [--seed N] [--workers N]
+                           [--only scheduler,timers,net,sync,wakes]
 
 compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
 servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request
 http      one row of it: two HTTP servers under wrk
 load      messages to an echo server, as fast as they come back or at a rate: latency and throughput
-chaos     a proxy that delays, splits, truncates and resets, by a seed";
+chaos     a proxy that delays, splits, truncates and resets, by a seed
+stress    tasks, timers, connections, locks and wake-ups from outside in every way of living and dying, by a seed";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +31,7 @@ pub(crate) enum Command {
     Servers(Servers),
     Load(Load),
     Chaos(Proxy),
+    Stress(Stress),
     /// The child of a memory row.
     Parked {
         engine: String,
@@ -54,6 +59,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some("http") => servers::parse_http(&mut args).map(Command::Servers),
         Some("load") => load::parse(&mut args).map(Command::Load),
         Some("chaos") => chaos::parse(&mut args).map(Command::Chaos),
+        Some("stress") => stress::parse(&mut args).map(Command::Stress),
         Some(memory::SUBCOMMAND) => {
             let (engine, what) = (value("ENGINE", &mut args)?, value("WHAT", &mut args)?);
             Ok(Command::Parked { engine, what, tasks: count("TASKS", &mut args)? })

@@ -6,6 +6,7 @@
 //! cargo run --release -p raddle-bench -- servers             servers under load, each row a minute
 //! cargo run --release -p raddle-bench -- load --addr …       messages to an echo server
 //! cargo run --release -p raddle-bench -- chaos --to …        a bad network in front of a server
+//! cargo run --release -p raddle-bench -- stress              everything at once by a seed, and its accounts
 //! ```
 //!
 //! Both runtimes live in one process with two workers each and the same allocator, and run one at a time. A ratio is
@@ -22,6 +23,7 @@ mod report;
 mod rows;
 mod sample;
 mod servers;
+mod stress;
 mod workloads;
 
 use std::env;
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Ok(Command::Servers(options)) => servers::compare(&options),
         Ok(Command::Load(options)) => load::run(&options),
         Ok(Command::Chaos(options)) => chaos::run(&options),
+        Ok(Command::Stress(options)) => stress::run(&options),
         Ok(Command::Parked { engine, what, tasks }) => parked(&engine, &what, tasks),
         Ok(Command::Help) => {
             println!("{}", args::USAGE);

@@ -35,8 +35,10 @@ impl Conversation {
         let mut joined = std::mem::take(&mut self.partial);
         // The part known to hold no empty line is not searched again, up to the three bytes that may begin one.
         let searched = joined.len().saturating_sub(3);
+        // Half an empty line before a request is not the beginning of one.
+        let may_be_empty_line = joined == b"\r";
         joined.extend_from_slice(bytes);
-        if find_end(&joined[searched..]).is_none() && joined.len() < MAX_HEAD {
+        if !may_be_empty_line && find_end(&joined[searched..]).is_none() && joined.len() < MAX_HEAD {
             self.partial = joined;
             return Next::Read;
         }
@@ -301,6 +303,10 @@ mod tests {
         assert_eq!(conversation.receive(b"GET", &mut out), Next::Read);
         assert!(!conversation.is_idle());
         assert_eq!(conversation.receive(b" / HTTP/1.1\r\n\r\n", &mut out), Next::Read);
+        assert!(conversation.is_idle());
+        // An empty line between requests, in two pieces.
+        assert_eq!(conversation.receive(b"\r", &mut out), Next::Read);
+        assert_eq!(conversation.receive(b"\n", &mut out), Next::Read);
         assert!(conversation.is_idle());
     }
 }

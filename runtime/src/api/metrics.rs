@@ -10,6 +10,8 @@ pub struct Metrics {
     pub tasks_alive: u64,
     /// Tasks created by threads outside, or woken by them, and not yet taken by a worker.
     pub injected: usize,
+    /// Workers that sleep, or that nobody has needed so far.
+    pub workers_parked: usize,
     /// By worker.
     pub workers: Vec<WorkerMetrics>,
 }
@@ -46,6 +48,11 @@ impl Metrics {
             }
         });
         let workers = workers.collect();
-        Metrics { tasks_alive: shared.live_tasks(), injected: shared.injector.len(), workers }
+        Metrics {
+            tasks_alive: shared.live_tasks(),
+            injected: shared.injector.len(),
+            workers_parked: shared.idle.parked_workers(),
+            workers,
+        }
     }
 }

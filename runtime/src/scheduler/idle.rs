@@ -270,7 +270,12 @@ impl Idle {
     }
 
     pub(crate) fn all_parked(&self) -> bool {
-        parked(self.word.load(Ordering::Relaxed)) as usize == self.workers
+        self.parked_workers() == self.workers
+    }
+
+    /// How many workers are parked or unstarted, but for those that are claimed already.
+    pub(crate) fn parked_workers(&self) -> usize {
+        parked(self.word.load(Ordering::Relaxed)) as usize
     }
 
     /// Whether `worker` is parked or unstarted, as far as a passer-by can tell.

@@ -1,7 +1,8 @@
 //! What the stress programs share: a seed, a time limit, and a ledger of what was made and dropped.
 //!
 //! A stress program has no test harness: it runs in `main`, so that a sanitizer sees nothing but the runtime. It is
-//! bounded by counts, never by time; the time limit only turns a hang into a message.
+//! bounded by counts, never by time; the time limit only turns a hang into a message. Each runs one [`Part`];
+//! `raddle-bench stress` runs all of them, for as long as one likes.
 //!
 //! * `RADDLE_SEED`: the seed; without it, one is made from the time, and printed.
 //! * `RADDLE_STRESS`: how many times the usual work is done, as a decimal number. Nothing means 1.
@@ -12,23 +13,39 @@ use std::fmt::Display;
 use std::panic;
 use std::process;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Once, mpsc};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
+use raddle::{Handle, Runner};
 
 /// Where the program is, for whoever reads the message of a failure.
 static STAGE: Mutex<String> = Mutex::new(String::new());
 static SEED: AtomicU64 = AtomicU64::new(0);
 static NAME: Mutex<&str> = Mutex::new("stress");
+/// What to do to see a failure again, but for the seed.
+static AGAIN: Mutex<&str> = Mutex::new("");
 /// Counts up when the program is done; the thread with the time limit looks at it.
 static DONE: AtomicU32 = AtomicU32::new(0);
 
-/// A program's settings.
+/// Something to put under stress.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    /// Does its work once, and checks what has to hold.
+    pub(crate) round: fn(Settings),
+    /// What was done so far, and how often.
+    pub(crate) counts: fn() -> Vec<(&'static str, u64)>,
+}
+
+/// A round's settings.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) seed: u64,
-    factor: f64,
+    pub(crate) factor: f64,
+    /// How many workers each runtime has, if it is to be always the same number.
+    pub(crate) workers: Option<usize>,
 }
 
 impl Settings {
@@ -36,31 +53,51 @@ impl Settings {
     pub(crate) fn times(&self, usual: usize) -> usize {
         ((usual as f64 * self.factor).round() as usize).max(1)
     }
+
+    /// How many workers the runtime of a cycle has: one of these numbers in turn, the seed says with which it begins.
+    pub(crate) fn workers(&self, cycle: usize, of: [usize; 4]) -> usize {
+        self.workers.unwrap_or(of[(cycle + self.seed as usize % 4) % 4])
+    }
 }
 
-/// Runs a stress program. `body` returns what it did, for the summary.
-pub(crate) fn program(name: &'static str, body: impl FnOnce(Settings) -> String) {
+/// Runs a stress program: one round of a part.
+pub(crate) fn program(part: Part) {
     // libtest's arguments come here too: a filter or an option changes nothing, but a list has to be one.
     if std::env::args().any(|argument| argument == "--list") {
         return;
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_nanos() as u64);
-    let seed = number("RADDLE_SEED").unwrap_or(now % 1_000_000_007);
+    let Part { name, round, counts } = part;
+    let seed = number("RADDLE_SEED").unwrap_or_else(seed_of_now);
     let factor = number("RADDLE_STRESS").unwrap_or(1.0);
     let limit = number("RADDLE_STRESS_LIMIT").unwrap_or(120 + (60.0 * factor) as u64);
-    *NAME.lock() = name;
-    SEED.store(seed, Relaxed);
-    println!("{name}: seed {seed}, factor {factor}");
-    be_quiet_about_expected_panics();
-    touch_lazy_statics();
+    println!("stress_{name}: seed {seed}, factor {factor}");
+    begin(name, seed, "RADDLE_SEED=");
     let guard = thread::spawn(move || watch(Duration::from_secs(limit)));
-    let summary = body(Settings { seed, factor });
+    round(Settings { seed, factor, workers: None });
     DONE.store(1, Relaxed);
     guard.thread().unpark();
     if guard.join().is_err() {
         fail("the thread with the time limit panicked");
     }
-    println!("{name}: seed {seed}, {summary}: ok");
+    let counts: Vec<String> = counts().into_iter().map(|(what, count)| format!("{count} {what}")).collect();
+    println!("stress_{name}: seed {seed}, {}: ok", counts.join(", "));
+}
+
+/// Says what is run, for the message of a failure. `again`: what stands before the seed when it is run again.
+pub(crate) fn begin(name: &'static str, seed: u64, again: &'static str) {
+    *NAME.lock() = name;
+    *AGAIN.lock() = again;
+    SEED.store(seed, Relaxed);
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        be_quiet_about_expected_panics();
+        touch_lazy_statics();
+    });
+}
+
+/// A seed, never 0, that is another each time.
+pub(crate) fn seed_of_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| 1 + time.as_nanos() as u64 % 1_000_000_007)
 }
 
 fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
@@ -76,6 +113,7 @@ fn watch(limit: Duration) {
     while DONE.load(Relaxed) == 0 {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
+            describe_runtimes();
             fail(format_args!("not done after {limit:?}"));
         }
         thread::park_timeout(left);
@@ -91,8 +129,62 @@ pub(crate) fn stage(text: impl Into<String>) {
 pub(crate) fn fail(what: impl Display) -> ! {
     let (name, seed) = (*NAME.lock(), SEED.load(Relaxed));
     eprintln!("{name}: FAILED in {}: {what}", STAGE.lock());
-    eprintln!("{name}: again with RADDLE_SEED={seed}");
-    process::abort();
+    eprintln!("{name}: again with {}{seed}", AGAIN.lock());
+    process::exit(1);
+}
+
+static RUNTIMES: Count = Count::new();
+/// The runtimes that live at present.
+static LIVE_RUNTIMES: Mutex<Vec<(u64, Handle)>> = Mutex::new(Vec::new());
+
+/// A runtime that is described when nothing goes on any more, until this is dropped.
+#[must_use]
+pub(crate) struct Announced(u64);
+
+pub(crate) fn announce(runner: &mut Runner) -> Announced {
+    RUNTIMES.add(1);
+    let handle = runner.handle();
+    let mut live = LIVE_RUNTIMES.lock();
+    let number = live.last().map_or(0, |(number, _)| number + 1);
+    live.push((number, handle));
+    Announced(number)
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        let gone = {
+            let mut live = LIVE_RUNTIMES.lock();
+            live.iter().position(|(number, _)| *number == self.0).map(|at| live.remove(at))
+        };
+        // Without the lock: it may be the last that holds the runtime.
+        drop(gone);
+    }
+}
+
+/// How many runtimes were announced.
+pub(crate) fn runtimes() -> u64 {
+    RUNTIMES.get()
+}
+
+/// Tasks of a runtime that are described.
+const TASKS_SHOWN: usize = 30;
+
+/// Prints what is known about the runtimes: their numbers, and their tasks where a worker answers.
+pub(crate) fn describe_runtimes() {
+    let live = LIVE_RUNTIMES.lock().clone();
+    for (number, handle) in live {
+        eprintln!("runtime {number}: {:?}", handle.metrics());
+        let (tell, told) = mpsc::channel();
+        let asked = handle.call_soon(move || _ = tell.send(raddle::all_tasks()));
+        match asked.map(|_| told.recv_timeout(Duration::from_secs(5))) {
+            Ok(Ok(tasks)) => {
+                tasks.iter().take(TASKS_SHOWN).for_each(|task| eprintln!("  {task:?}"));
+                eprintln!("  {} tasks", tasks.len());
+            }
+            Ok(Err(_)) => eprintln!("  no worker answers"),
+            Err(_) => eprintln!("  it has ended"),
+        }
+    }
 }
 
 /// Fails if a promise was not kept.
