@@ -27,6 +27,7 @@ use mio::{Events, Interest, Poll, Registry};
 
 use crate::clock::{Clock, Instant};
 use crate::context;
+use crate::fork::Process;
 use crate::readiness::Event;
 use crate::shim::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
@@ -54,6 +55,7 @@ pub struct Reactor {
     sources: AtomicUsize,
     pub(crate) timers: Timers,
     clock: Clock,
+    process: Process,
     late_events: AtomicU64,
     /// How many young timers the owner has registered so far; see `nursery.rs`.
     young: AtomicU64,
@@ -103,6 +105,7 @@ impl Reactor {
             sources: AtomicUsize::new(0),
             timers: Timers::new(clock.now().as_nanos()),
             clock,
+            process: Process::current(),
             late_events: AtomicU64::new(0),
             young: AtomicU64::new(0),
             has_bounds: AtomicBool::new(false),
@@ -144,8 +147,9 @@ impl Reactor {
     /// With a virtual clock timers do not end the sleep: whoever moves the clock looks after them.
     ///
     /// # Errors
-    /// The kernel's. A signal is none: it ends the sleep.
+    /// The kernel's, and in a forked child. A signal is none: it ends the sleep.
     pub fn park(&self, max: Option<Duration>) -> io::Result<usize> {
+        self.process.check()?;
         let timeout = self.arm(max);
         let mut polling = self.polling.lock();
         let timeout = if polling.unparked { Some(Duration::ZERO) } else { timeout };
@@ -179,6 +183,7 @@ impl Reactor {
     fn turn_counting_events(&self) -> (usize, usize) {
         let mut counts = (0, 0);
         if self.has_sources()
+            && self.process.is_current()
             && let Some(mut polling) = self.polling.try_lock()
         {
             let polled = self.poll_events(&mut polling, Some(Duration::ZERO));
@@ -233,6 +238,9 @@ impl Reactor {
 
     /// Ends the owner's sleep, or its next one if it is awake. Callable from any thread.
     pub fn unpark(&self) {
+        if !self.process.is_current() {
+            return;
+        }
         while let Err(error) = self.waker.wake() {
             // Of a write that does not block this is not to be expected; but a wake-up that got lost would be the end.
             let again = error.kind() == io::ErrorKind::Interrupted;
@@ -248,9 +256,17 @@ impl Reactor {
         &self.clock
     }
 
+    /// The process that it belongs to.
+    pub fn process(&self) -> Process {
+        self.process
+    }
+
     /// Ends the reactor: everybody who waits for a source or a timer of it is woken and finds another reactor on the
     /// thread that polls it, or an error. Callable from any thread, and more than once.
     pub fn shut_down(&self) {
+        if !self.process.is_current() {
+            return;
+        }
         let sources = {
             let mut slots = self.slots.lock();
             let sources = slots.close();
@@ -289,6 +305,10 @@ impl Reactor {
 
     /// Takes a file descriptor out of the epoll. To be called before it is closed.
     pub(crate) fn deregister(&self, fd: RawFd, token: Token) {
+        // A fork of ours drops its copy: the epoll is the parent's, and whoever held the lock is not here.
+        if !self.process.is_current() {
+            return;
+        }
         // An error means that `shut_down` was here before.
         let _ = self.registry.deregister(&mut SourceFd(&fd));
         self.forget(token);
