@@ -34,7 +34,7 @@ fn fork() -> Option<Pid> {
     assert!(pid >= 0);
     if pid == 0 {
         // SAFETY: no preconditions.
-        unsafe { libc::alarm(60) };
+        unsafe { libc::alarm(30) };
     }
     Pid::from_raw(pid)
 }
