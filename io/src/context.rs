@@ -33,6 +33,8 @@ pub struct Context {
     /// Whether a waker is the own one of the task being polled; if so, the runtime calls [`settle`](crate::nursery::settle)
     /// after the poll. `None` where nobody would.
     pub young: Option<fn(&Waker) -> bool>,
+    /// Whether this thread relieves reactors that have far more events than its own, which takes a core of its own.
+    pub relieves: bool,
 }
 
 impl fmt::Debug for Context {

@@ -134,7 +134,7 @@ impl<S: AsRawFd> Evented<S> {
                 if waiting {
                     return Poll::Pending;
                 }
-                self.registration.wait(direction, &mut waits, cx.waker());
+                self.registration.wait(self.io.as_raw_fd(), direction, &mut waits, cx.waker());
                 // Look again: an event that came before the waker was in has woken nobody.
                 waiting = true;
                 continue;

@@ -42,6 +42,9 @@ const EVENTS_PER_TURN: usize = 256;
 /// After so many rounds `drain` lets others have their turn, however many events keep coming.
 const ROUNDS_PER_DRAIN: usize = 64;
 
+/// Over how many turns their events are averaged, roughly.
+const TURNS_AVERAGED: usize = 8;
+
 /// The token of the eventfd by which the owner is unparked.
 const UNPARK: mio::Token = mio::Token(usize::MAX);
 
@@ -57,6 +60,8 @@ pub struct Reactor {
     clock: Clock,
     process: Process,
     late_events: AtomicU64,
+    /// A running average of the events of one turn, times [`TURNS_AVERAGED`]. Written by whoever polls.
+    load: AtomicUsize,
     /// How many young timers the owner has registered so far; see `nursery.rs`.
     young: AtomicU64,
     has_bounds: AtomicBool,
@@ -107,6 +112,7 @@ impl Reactor {
             clock,
             process: Process::current(),
             late_events: AtomicU64::new(0),
+            load: AtomicUsize::new(0),
             young: AtomicU64::new(0),
             has_bounds: AtomicBool::new(false),
             bounds: Mutex::default(),
@@ -229,6 +235,18 @@ impl Reactor {
     pub fn late_event_count(&self) -> u64 {
         // Relaxed: a statistic.
         self.late_events.load(Ordering::Relaxed)
+    }
+
+    /// How many events a turn brought lately: how much there is to do for whoever serves these sources.
+    pub(crate) fn events_per_turn(&self) -> usize {
+        // Relaxed: a hint.
+        self.load.load(Ordering::Relaxed) / TURNS_AVERAGED
+    }
+
+    fn note_events(&self, count: usize) {
+        // Relaxed: as above; only the poller writes.
+        let load = self.load.load(Ordering::Relaxed);
+        self.load.store(load - load / TURNS_AVERAGED + count, Ordering::Relaxed);
     }
 
     /// The time at which `expire_timers` has something to do: the earliest deadline, or an earlier moment.
@@ -366,6 +384,7 @@ impl Reactor {
         }
         slots.batch_done();
         drop(slots);
+        self.note_events(count);
         Ok((count, batch))
     }
 }

@@ -1,9 +1,19 @@
 //! Which reactor knows an fd, and how the fd moves from one to another.
 //!
 //! An fd is registered with the reactor of the thread that first would have blocked on it, and stays there while its
-//! task may be stolen. If operations have met would-block eight times running on another worker, the fd moves there. If
-//! its reactor has shut down, it moves at once. Either way: taken out of the one epoll, then added to the other, whose
-//! first event says what is ready. The source, and with it those who wait, stays the same.
+//! task may be stolen. It moves to the worker that waits for it
+//!
+//! * after 32 waits running away from home,
+//! * at the first such wait if its home has many fds and far more events to deal with than the reactor there: one worker
+//!   may have accepted a thousand connections in one go, before the others awoke,
+//! * at once if its reactor has shut down.
+//!
+//! In each case it is taken out of the one epoll, then added to the other, whose first event says what is ready. The
+//! source, and with it those who wait, stays the same.
+//!
+//! What is compared are events, not fds: of ten thousand connections most may be silent. Only a worker that has run out
+//! of work steals, so where one worker is enough nothing ever moves, and the others sleep. A reactor with few fds is not
+//! relieved either: two workers that are woken by the kernel spend more on it than one whose surplus is stolen.
 //!
 //! `home` is locked through both syscalls, so that two operations do not move one fd at a time. No user code runs under
 //! it. If an fd has left one epoll and the other refuses it, all who wait are woken and meet the same refusal.
@@ -16,17 +26,25 @@ use std::task::Waker;
 
 use rustix::io::Errno;
 
-use crate::context;
+use crate::context::{self, Context};
 use crate::reactor::{Reactor, RegisterError};
-use crate::readiness::{Cleared, Direction, Snapshot};
+use crate::readiness::{Direction, Snapshot};
 use crate::shim::atomic::{AtomicU8, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
 use crate::slots::Token;
 use crate::source::{Source, Ticket};
 use crate::wake::{Batch, wake};
 
-/// After so many would-blocks running away from home an fd moves.
-const STRIKES_TO_MOVE: u8 = 8;
+/// After so many waits running away from home an fd moves. A task that is stolen every other time hardly gets there, so
+/// that fds do not wander about; one that will never run at home soon does.
+const STRIKES_TO_MOVE: u8 = 32;
+
+/// A reactor has far more events than another if there are half as many again per turn, and so many.
+const FAR_MORE_EVENTS: usize = 8;
+
+/// A reactor with fewer fds is not relieved of any. Picked so that servers of a few hundred connections, whose surplus is
+/// stolen well enough, do not pay for a second worker that the kernel wakes.
+const FEW_SOURCES: usize = 512;
 
 /// A registration with at most one reactor.
 #[derive(Debug)]
@@ -35,7 +53,7 @@ pub(crate) struct Registration {
     home: Mutex<Option<Home>>,
     /// The address of the home's reactor; 0 for none. A copy for readers without the lock.
     home_address: AtomicUsize,
-    /// Would-blocks running on other reactors than the home.
+    /// Waits running on other reactors than the home.
     strikes: AtomicU8,
 }
 
@@ -62,10 +80,16 @@ impl Registration {
         }
     }
 
-    pub(crate) fn wait(&self, direction: Direction, waits: &mut Waits<'_>, waker: &Waker) {
+    /// Puts a waker in, and sees to it that the fd is registered where it is waited for, in the long run. The caller must
+    /// look at the readiness word again.
+    pub(crate) fn wait(&self, fd: RawFd, direction: Direction, waits: &mut Waits<'_>, waker: &Waker) {
         match waits {
             Waits::Future(ticket) => self.source.wait(direction, ticket, waker),
             Waits::Polled => self.source.wait_polled(direction, waker),
+        }
+        if self.is_better_here() {
+            // If that fails, the fd counts as ready, and the next attempt meets the same error.
+            _ = self.register(fd, true);
         }
     }
 
@@ -81,9 +105,8 @@ impl Registration {
         if seen.needs_registration() {
             return self.register(fd, false);
         }
-        if self.source.readiness.would_block(seen, direction) == Cleared::Cleared && self.is_foreign_too_often() {
-            return self.register(fd, true);
-        }
+        // Whether it was cleared or something new has come, the caller finds out.
+        let _ = self.source.readiness.would_block(seen, direction);
         Ok(())
     }
 
@@ -92,11 +115,12 @@ impl Registration {
         self.register(fd, false)
     }
 
-    fn is_foreign_too_often(&self) -> bool {
+    /// Whether the fd should move to the current reactor.
+    fn is_better_here(&self) -> bool {
         // Relaxed, here and below: a heuristic; moving once too often or too late harms nobody.
         let home = self.home_address.load(Ordering::Relaxed);
-        let here = context::with_current(|context| address(&context.reactor));
-        if here.is_none_or(|here| here == home) {
+        let is_foreign = context::with_current(|context| address(&context.reactor) != home);
+        if is_foreign != Some(true) {
             if self.strikes.load(Ordering::Relaxed) > 0 {
                 self.strikes.store(0, Ordering::Relaxed);
             }
@@ -104,7 +128,15 @@ impl Registration {
         }
         let strikes = self.strikes.load(Ordering::Relaxed).saturating_add(1);
         self.strikes.store(strikes, Ordering::Relaxed);
-        strikes >= STRIKES_TO_MOVE
+        strikes >= STRIKES_TO_MOVE || self.home_is_overloaded()
+    }
+
+    fn home_is_overloaded(&self) -> bool {
+        let relieves = |context: &Context| context.relieves.then(|| context.reactor.events_per_turn());
+        let Some(here) = context::with_current(relieves).flatten() else { return false };
+        self.home.lock().as_ref().is_some_and(|Home { reactor, .. }| {
+            reactor.source_count() >= FEW_SOURCES && reactor.events_per_turn() >= here + here / 2 + FAR_MORE_EVENTS
+        })
     }
 
     /// Registers with the current reactor, unless another operation did so while this one waited for the lock.

@@ -14,6 +14,7 @@ use raddle_io::context::enter;
 use raddle_io::net::{TcpListener, TcpStream};
 use raddle_io::reactor::Reactor;
 use raddle_io::{Clock, Instant, sleep};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -188,37 +189,127 @@ fn a_sleep_outlives_its_reactor() {
     });
 }
 
-/// A stream whose task has moved to another worker follows it there.
+/// A stream on a reactor of its own, registered there, and its peer.
+fn registered() -> (Arc<Reactor>, TcpStream, std::net::TcpStream) {
+    let home = new_reactor();
+    let (stream, peer) = pair();
+    run_on(&home, async {
+        assert!(poll_once(&mut stream.read(&mut [0])).await.is_pending());
+    });
+    assert_eq!(home.source_count(), 1);
+    (home, stream, peer)
+}
+
+/// Reads a byte on this thread; where the event is to come from, it is waited for.
+fn read_by_event(stream: &TcpStream, peer: &mut std::net::TcpStream, room: usize, from: &Reactor) {
+    let (count, waker) = Counter::new();
+    let mut buffer = vec![0; room];
+    let mut read = stream.read(&mut buffer);
+    let mut cx = Context::from_waker(&waker);
+    assert!(Pin::new(&mut read).poll(&mut cx).is_pending());
+    peer.write_all(b"x").unwrap();
+    while count.count() == 0 {
+        from.park(None).unwrap();
+    }
+    assert!(matches!(Pin::new(&mut read).poll(&mut cx), Poll::Ready(Ok(1))));
+}
+
+/// A stream whose task has moved to another worker follows it there, whether reads fill their buffers (then the next
+/// attempt meets would-block) or not (then it waits without an attempt).
 #[test]
 fn a_stream_that_keeps_waiting_elsewhere_moves() {
-    let (home, elsewhere) = (new_reactor(), new_reactor());
-    let (stream, mut peer) = pair();
-    let mut byte = [0];
-    run_on(&home, async {
-        assert!(poll_once(&mut stream.read(&mut byte)).await.is_pending());
-    });
-    assert_eq!((home.source_count(), elsewhere.source_count()), (1, 0));
-    let _entered = enter(context_of(&elsewhere));
-    let (count, waker) = Counter::new();
-    for round in 1..=8 {
-        let mut read = stream.read(&mut byte);
-        let mut cx = Context::from_waker(&waker);
-        assert!(Pin::new(&mut read).poll(&mut cx).is_pending());
-        peer.write_all(b"x").unwrap();
-        while count.count() < round {
-            home.park(None).unwrap();
+    for room in [1, 100] {
+        let (home, stream, mut peer) = registered();
+        let elsewhere = new_reactor();
+        let _entered = enter(context_of(&elsewhere));
+        for _ in 0..31 {
+            read_by_event(&stream, &mut peer, room, &home);
         }
-        // One byte fills the buffer, so readiness stays and the next read meets would-block.
-        assert!(matches!(Pin::new(&mut read).poll(&mut cx), Poll::Ready(Ok(1))));
+        assert_eq!((home.source_count(), elsewhere.source_count()), (1, 0));
+        read_by_event(&stream, &mut peer, room, &elsewhere);
+        assert_eq!((home.source_count(), elsewhere.source_count()), (0, 1));
+        read_by_event(&stream, &mut peer, room, &elsewhere);
     }
-    assert!(Pin::new(&mut stream.read(&mut byte)).poll(&mut Context::from_waker(&waker)).is_pending());
-    assert_eq!((home.source_count(), elsewhere.source_count()), (0, 1));
-    let mut read = stream.read(&mut byte);
-    assert!(Pin::new(&mut read).poll(&mut Context::from_waker(&waker)).is_pending());
-    peer.write_all(b"x").unwrap();
-    while count.count() < 9 {
-        elsewhere.park(None).unwrap();
+}
+
+#[test]
+fn a_stream_that_waits_elsewhere_now_and_then_stays() {
+    let (home, stream, mut peer) = registered();
+    let elsewhere = new_reactor();
+    for _ in 0..3 {
+        let entered = enter(context_of(&elsewhere));
+        for _ in 0..31 {
+            read_by_event(&stream, &mut peer, 100, &home);
+        }
+        drop(entered);
+        let _entered = enter(context_of(&home));
+        read_by_event(&stream, &mut peer, 100, &home);
     }
+    assert_eq!((home.source_count(), elsewhere.source_count()), (1, 0));
+}
+
+/// So many streams on this reactor, and twenty rounds in which each of them has an event.
+fn busy(reactor: &Arc<Reactor>, streams: usize) -> Vec<(TcpStream, std::net::TcpStream)> {
+    allow_files(8192);
+    let _entered = enter(context_of(reactor));
+    let mut pairs: Vec<_> = (0..streams).map(|_| pair()).collect();
+    wait_for_all(&pairs);
+    for _ in 0..20 {
+        pairs.iter_mut().for_each(|(_, peer)| peer.write_all(b"x").unwrap());
+        let mut missing = pairs.len();
+        while missing > 0 {
+            reactor.turn();
+            missing -= pairs.iter().map(|(stream, _)| stream.try_read(&mut [0; 9]).unwrap_or(0)).sum::<usize>();
+        }
+    }
+    pairs
+}
+
+/// As many open files as these tests need together, where there may be fewer so far.
+fn allow_files(wanted: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.map_or(wanted, |most| most.min(wanted));
+    if limit.current.is_some_and(|current| current < wanted) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).unwrap();
+    }
+}
+
+fn wait_for_all(pairs: &[(TcpStream, std::net::TcpStream)]) {
+    let (_, waker) = Counter::new();
+    for (stream, _) in pairs {
+        assert!(Pin::new(&mut stream.read(&mut [0])).poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+}
+
+/// One worker has all the events, and another begins to serve its streams: those move at once.
+#[test]
+fn a_stream_leaves_a_reactor_with_far_more_events_at_once() {
+    let (home, elsewhere) = (new_reactor(), new_reactor());
+    let mut pairs = busy(&home, 600);
+    let _elsewhere = enter(context_of(&elsewhere));
+    wait_for_all(&pairs[..10]);
+    assert_eq!((home.source_count(), elsewhere.source_count()), (590, 10));
+    for (stream, peer) in &mut pairs[..10] {
+        read_by_event(stream, peer, 9, &elsewhere);
+    }
+}
+
+#[test]
+fn a_stream_stays_if_there_is_as_much_to_do_elsewhere() {
+    let (home, elsewhere) = (new_reactor(), new_reactor());
+    let (pairs, _others) = (busy(&home, 600), busy(&elsewhere, 600));
+    let _elsewhere = enter(context_of(&elsewhere));
+    wait_for_all(&pairs[..10]);
+    assert_eq!((home.source_count(), elsewhere.source_count()), (600, 600));
+}
+
+#[test]
+fn a_stream_stays_where_there_are_few() {
+    let (home, elsewhere) = (new_reactor(), new_reactor());
+    let pairs = busy(&home, 400);
+    let _elsewhere = enter(context_of(&elsewhere));
+    wait_for_all(&pairs[..10]);
+    assert_eq!((home.source_count(), elsewhere.source_count()), (400, 0));
 }
 
 /// Threads register and deregister while the owner parks, and the reactor ends in the middle of it.

@@ -9,27 +9,15 @@
 
 #[path = "server/accept.rs"]
 mod accept;
+#[path = "server/echo.rs"]
+mod echo;
 #[path = "server/options.rs"]
 mod options;
 
 use std::env;
-use std::io;
 use std::process::ExitCode;
 
-use raddle::{Runner, TcpStream};
-
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let length = stream.read(&mut buffer).await?;
-        if length == 0 {
-            return Ok(());
-        }
-        // A client that does not read keeps this task waiting, and no other.
-        stream.write_all(&buffer[..length]).await?;
-    }
-}
+use raddle::Runner;
 
 fn main() -> ExitCode {
     let options = match options::parse(env::args().skip(1), "127.0.0.1:7007") {
@@ -39,7 +27,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match Runner::new().workers(options.workers).run(accept::serve(&options.addr, echo)) {
+    match Runner::new().workers(options.workers).run(accept::serve(&options.addr, echo::echo)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The error names the address.

@@ -2,7 +2,7 @@
 //!
 //! One worker accepts, and starts a task per connection. Tasks and sockets could stay with it for good, and the others
 //! have nothing to do. They do not: tasks are stolen while there are many, a socket registers with the worker that first
-//! waits for it, and moves to one that has waited for it eight times running.
+//! waits for it, and moves to one that waits for it later and has far fewer events to deal with.
 //!
 //! Shares are counted only where there is work for all: with one message under way at a time, the worker that gets it
 //! serves it, and the others sleep, as they should.
@@ -25,7 +25,7 @@ const ROUNDS: usize = 20;
 const LARGEST_SHARE: usize = 70;
 
 /// A machine with other things to do may keep one worker from its core for a while; not every time.
-const ATTEMPTS: usize = 10;
+const ATTEMPTS: usize = 5;
 
 /// How many reads came back on each thread.
 #[derive(Clone, Default)]

@@ -5,6 +5,9 @@
 #[path = "../examples/kv/mod.rs"]
 mod kv;
 
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
 use kv::Shared;
 use kv::session::{Next, Session};
 
@@ -139,4 +142,36 @@ fn few_bytes_that_ask_for_much_are_answered_piece_by_piece() {
         out.clear();
     }
     assert!(rounds >= 50, "{rounds}");
+}
+
+/// A subscriber that takes nothing is given up when its time is up, though nobody publishes any more; one that has
+/// little to take is not, and neither is one that takes what waits.
+#[test]
+fn a_subscriber_that_takes_nothing_is_given_up() {
+    let shared = Shared::new();
+    let subscribe = |channels: &[u8]| {
+        let mut session = Session::new(&shared);
+        assert_eq!(session.receive(&[b"SUBSCRIBE ", channels, b"\r\n"].concat(), &mut Vec::new()), Next::Read);
+        session
+    };
+    let (silent, takes, modest) = (subscribe(b"much"), subscribe(b"much"), subscribe(b"little"));
+    let mut publisher = Session::new(&shared);
+    let much = format!("PUBLISH much {}\r\n", "m".repeat(10_000)).repeat(5);
+    assert_eq!(publisher.receive(much.as_bytes(), &mut Vec::new()), Next::Read);
+    assert_eq!(publisher.receive(b"PUBLISH little l\r\n", &mut Vec::new()), Next::Read);
+    let cx = &mut Context::from_waker(Waker::noop());
+    let mut taken = Vec::new();
+    while takes.outbox().unwrap().poll_take(cx, &mut taken).is_ready() {
+        taken.clear();
+    }
+    let is_given_up = |session: &Session, cx: &mut Context<'_>| session.outbox().unwrap().poll_overfull(cx).is_ready();
+    assert!(!is_given_up(&silent, cx), "it has its time");
+    let began = Instant::now();
+    while !is_given_up(&silent, cx) {
+        assert!(began.elapsed() < Duration::from_secs(30), "the silent one is kept");
+        std::thread::sleep(Duration::from_millis(10));
+        shared.sweep();
+    }
+    assert!(!is_given_up(&takes, cx) && !is_given_up(&modest, cx));
+    assert!(modest.outbox().unwrap().poll_take(cx, &mut taken).is_ready(), "it is there still");
 }

@@ -173,7 +173,7 @@ impl<T: AsFd> AsyncFd<T> {
             } else if waiting {
                 return Poll::Pending;
             } else {
-                self.registration.wait(direction, &mut waits, cx.waker());
+                self.registration.wait(self.fd, direction, &mut waits, cx.waker());
                 // Look again: an event that came before the waker was in has woken nobody.
                 waiting = true;
             }

@@ -15,7 +15,9 @@ use super::accept::{self, Accept, Acceptor, Listen};
 use super::addr::{Resolve, ToSocketAddrs, at, no_address};
 use super::tcp_stream::TcpStream;
 
-const BACKLOG: i32 = 1024;
+/// How many connections may wait to be accepted: as many as Linux allows since 5.4 if nobody says otherwise. It is a
+/// limit and takes no memory. Where it is reached, a client tries again after a second, or is reset in the end.
+const BACKLOG: i32 = 4096;
 
 type Accepted = (TcpStream, SocketAddr);
 
@@ -29,8 +31,9 @@ pub struct TcpListener {
 impl TcpListener {
     /// Listens on the first address that can be had; all that are given are tried in order. Port 0 takes a free one.
     ///
-    /// The address may be in use by connections that are closing (`SO_REUSEADDR`). For a backlog other than 1,024, several
-    /// listeners on one port and the like see [`TcpSocket`](super::TcpSocket).
+    /// The address may be in use by connections that are closing (`SO_REUSEADDR`). Up to 4,096 connections, or what the
+    /// system allows, wait to be accepted. For another number, several listeners on one port and the like see
+    /// [`TcpSocket`](super::TcpSocket).
     ///
     /// # Errors
     /// That of the last attempt, with the address in its text; `InvalidInput` for what is no address.

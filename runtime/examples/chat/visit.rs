@@ -10,15 +10,23 @@ use crate::room::{Guest, Message, Room};
 /// The longest line, without its end.
 pub(crate) const LONGEST_LINE: usize = 1024;
 
+/// How many bytes wait for a guest that reads slowly, before messages do.
+const MOST_UNSENT: usize = 16 * 1024;
+
+/// How many guests may stand at the door at a time.
+const BACKLOG: u32 = 1024;
+
 const HELP: &str = "* /nick NAME takes a name, /who tells who is there, /quit leaves";
 
 /// Opens a room at this address.
 pub(crate) async fn open(addr: &str) -> io::Result<Server> {
     let room = Room::new();
-    start_server(addr, move |reader, writer| visit(room.clone(), reader, writer)).limit(LONGEST_LINE).await
+    let visits = move |reader, writer| visit(room.clone(), reader, writer);
+    start_server(addr, visits).limit(LONGEST_LINE).backlog(BACKLOG).await
 }
 
-async fn visit(room: Arc<Room>, reader: StreamReader, writer: StreamWriter) -> io::Result<()> {
+async fn visit(room: Arc<Room>, reader: StreamReader, mut writer: StreamWriter) -> io::Result<()> {
+    writer.set_write_buffer_limits(MOST_UNSENT, MOST_UNSENT / 4);
     let (guest, messages) = room.enter();
     let number = guest.number;
     let writer = Mutex::new(writer);

@@ -34,8 +34,9 @@ impl Shared {
         Arc::new(Shared { store: Store::new(), hub: Hub::default() })
     }
 
-    /// Removes some of the keys that are due; true if it is worth coming back soon.
+    /// Removes some of the keys that are due, and subscribers that do not keep up; true if it is worth coming back soon.
     pub(crate) fn sweep(&self) -> bool {
+        self.hub.sweep();
         self.store.sweep()
     }
 }

@@ -4,9 +4,11 @@
 //! messages in one order; their tasks are woken after the lock.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
-use super::outbox::Outbox;
+use super::outbox::{Message, Outbox};
 use super::reply::Reply;
 use super::store::place;
 
@@ -18,6 +20,8 @@ type Channels = HashMap<Box<[u8]>, Vec<Arc<Outbox>>>;
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     shards: [Mutex<Channels>; SHARDS],
+    /// Some outbox is to be looked at by [`sweep`](Hub::sweep).
+    is_any_behind: AtomicBool,
 }
 
 impl Hub {
@@ -44,11 +48,43 @@ impl Hub {
         let mut reply = Reply::to(&mut message);
         reply.array(3);
         [b"message", channel, payload].into_iter().for_each(|part| reply.bulk(part));
+        let message = Message::from(message);
         let count = subscribers.len();
-        let wakers: Vec<_> = subscribers.iter().filter_map(|subscriber| subscriber.push(&message)).collect();
+        let wakers = self.attend(subscribers, |subscriber| subscriber.push(&message));
         drop(channels);
-        wakers.into_iter().for_each(|waker| waker.wake());
+        wakers.into_iter().for_each(Waker::wake);
         count
+    }
+
+    /// Gives up on subscribers that are behind, also where nobody publishes any more.
+    pub(crate) fn sweep(&self) {
+        // Relaxed: who sets it under a lock that was passed already is seen the next time.
+        if !self.is_any_behind.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        for shard in &self.shards {
+            let channels = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let wakers = self.attend(channels.values().flatten(), |subscriber| subscriber.look());
+            drop(channels);
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Does the same to some outboxes, and says whom to wake.
+    fn attend<'a>(
+        &self,
+        subscribers: impl IntoIterator<Item = &'a Arc<Outbox>>,
+        act: impl Fn(&Outbox) -> (Option<Waker>, bool),
+    ) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for subscriber in subscribers {
+            let (waker, is_behind) = act(subscriber);
+            wakers.extend(waker);
+            if is_behind {
+                self.is_any_behind.store(true, Ordering::Relaxed);
+            }
+        }
+        wakers
     }
 
     fn lock(&self, channel: &[u8]) -> MutexGuard<'_, Channels> {

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::io::Write;
 
+/// How many bytes are sent around those of a bulk, at most.
+const MOST_AROUND: usize = 25;
+
 /// Appends answers to a buffer.
 #[derive(Debug)]
 pub(crate) struct Reply<'a> {
@@ -51,6 +54,8 @@ impl<'a> Reply<'a> {
     }
 
     pub(crate) fn bulk(&mut self, bytes: &[u8]) {
+        // In one step: a long value would come first, and its end double the buffer.
+        self.out.reserve(bytes.len() + MOST_AROUND);
         self.line('$', bytes.len());
         self.out.extend_from_slice(bytes);
         self.out.extend_from_slice(b"\r\n");

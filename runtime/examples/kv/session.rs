@@ -12,13 +12,13 @@ use super::reply::Reply;
 use super::resp::{Parsed, Parser};
 
 /// How many bytes of answers are written at once; the last of them may be long and go beyond.
-const ENOUGH: usize = 64 * 1024;
+const ENOUGH: usize = 8 * 1024;
 
 /// A buffer larger than this is given back once it is empty.
-const KEPT: usize = 256 * 1024;
+const KEPT: usize = 32 * 1024;
 
-/// How much is read at once, as redis does.
-pub(crate) const READ_SIZE: usize = 16 * 1024;
+/// How much is read at once. Redis takes twice as much, but it has one buffer for all clients.
+pub(crate) const READ_SIZE: usize = 8 * 1024;
 
 /// What to do once the answers are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,10 @@ impl Session {
             return next;
         }
         let mut input = std::mem::take(&mut self.input);
+        if input.len() < READ_SIZE {
+            // Most often it grows no more. What does is a long command, and then its buffer doubles.
+            input.reserve_exact(bytes.len());
+        }
         input.extend_from_slice(bytes);
         let (used, next) = self.answer(&input, out);
         input.drain(..used);

@@ -1,6 +1,7 @@
 //! What the HTTP server has to offer, written for whichever runtime serves it.
 
 use std::convert::Infallible;
+use std::fmt::Write;
 use std::future::Future;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use axum::{Json, Router};
 use futures_util::stream;
 use serde_json::{Value, json};
 
+/// Lines that are made at a time: what carries a piece of a body costs hundreds of bytes, too.
+const LINES_AT_ONCE: u64 = 128;
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// The routes that need nothing of a runtime but a `sleep`.
@@ -46,7 +49,14 @@ async fn described(Json(value): Json<Value>) -> Json<Value> {
 
 /// Lines, made as the client takes them: it may ask for more than there is memory for.
 async fn lines(Path(count): Path<u64>) -> Body {
-    Body::from_stream(stream::iter((0..count).map(|n| Ok::<_, Infallible>(format!("line {n}\n")))))
+    let piece = move |first: u64| {
+        let mut lines = String::with_capacity(2048);
+        for n in first..count.min(first.saturating_add(LINES_AT_ONCE)) {
+            writeln!(lines, "line {n}").expect("a String takes everything");
+        }
+        Ok::<_, Infallible>(lines)
+    };
+    Body::from_stream(stream::iter((0..count).step_by(LINES_AT_ONCE as usize).map(piece)))
 }
 
 /// Answers after so many milliseconds, which shows what a graceful end waits for.

@@ -7,7 +7,7 @@ use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::Error;
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use async_tungstenite::tungstenite::protocol::{CloseFrame, Role};
+use async_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
@@ -19,6 +19,9 @@ use futures_util::StreamExt;
 use hyper::upgrade::Upgraded;
 use raddle::hyper::FuturesIo;
 use raddle::{AsyncClose, Exit, create_task, with};
+
+/// What is read at a time, and made for each client: a resting one costs no more. tungstenite would take 128 KiB.
+const READ_BUFFER: usize = 8 * 1024;
 
 /// A handler for axum: agrees to the upgrade and lets a task of its own talk from then on.
 pub(crate) async fn upgrade(request: Request) -> Response {
@@ -60,7 +63,9 @@ fn has_word(request: &Request, header: &HeaderName, word: &str) -> bool {
 async fn converse(request: Request) {
     // The client may have gone before the answer reached it.
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
-    let socket = WebSocketStream::from_raw_socket(FuturesIo::new(upgraded), Role::Server, None).await;
+    // A message may have up to 64 MiB, unless this says otherwise; a client that sends so much makes the server hold it.
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    let socket = WebSocketStream::from_raw_socket(FuturesIo::new(upgraded), Role::Server, Some(config)).await;
     // What goes wrong is the client's doing, and tungstenite has told it.
     let _ = with(Conversation(socket), Conversation::echo).await;
 }

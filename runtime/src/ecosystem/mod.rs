@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   tower > serve > server > connection > http_service, server_tasks     HTTP/1 and 2 for a tower service
-//!                   server > listener       timeout_layer       serve > tls_listener > listener: HTTPS
+//!                   server > listener, write_limit       timeout_layer       serve > tls_listener > listener: HTTPS
 //!   hyper > hyper_executor, hyper_timer, futures_io                       what hyper asks a runtime for
 //!   tokio_context                                                         a tokio handle around each poll
 //! ```
@@ -38,3 +38,5 @@ mod tls_listener;
 pub(crate) mod tokio_context;
 #[cfg(feature = "tower")]
 pub mod tower;
+#[cfg(feature = "tower")]
+mod write_limit;

@@ -25,7 +25,17 @@ use crate::api::finally::FinallyExt;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// What takes longer is no limit. hyper's arithmetic with time would overflow somewhere beyond it.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
-const MAX_HEADER: usize = 64 * 1024;
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// hyper's buffers may reach four times as much for a client that sends, asks for it back and does not read: with this,
+/// it stays within 64 KiB. So it does with what is below, over HTTP/2.
+const MAX_HEADER: usize = 12 * 1024;
+/// How much of each answer is taken from the service before the client has taken it.
+const HTTP2_SEND_BUFFER: usize = 4 * 1024;
+const HTTP2_WINDOW: u32 = 16 * 1024;
+/// The protocol's own bound.
+const LARGEST_WINDOW: u32 = (1 << 31) - 1;
+/// As many as clients are promised by the protocol's recommendation. Each is a task, and has buffers of its own.
+const HTTP2_STREAMS: u32 = 100;
 /// A client that has nothing to say is asked whether it is there still, over HTTP/2.
 const PING_EVERY: Duration = Duration::from_secs(60);
 
@@ -37,6 +47,17 @@ const PING_EVERY: Duration = Duration::from_secs(60);
 /// WebSockets for instance, belong to whoever upgraded them.
 ///
 /// The listener is dropped, and its address free, as soon as it accepts no more.
+///
+/// # What clients can make it hold
+/// A slow client, or one that never reads, costs at most 64 KiB of memory with the settings as they are, and usually
+/// half of that. Over TLS it may be 40 KiB more, for records that come and go; over HTTP/2 each request beyond the first,
+/// of at most 100 at a time, may take 32 KiB of its own. Not counted is what belongs to the service: a piece of a
+/// body is as large as the service made it, bodies that it gathers before it looks at them (axum's extractors stop at
+/// 2 MB, see its `DefaultBodyLimit`), and the messages of WebSockets. Pieces of few bytes are dear: over HTTP/2 each that
+/// waits costs some hundred bytes more.
+///
+/// Nobody stays for ever: see [`header_timeout`](Serve::header_timeout) and [`write_timeout`](Serve::write_timeout). How
+/// long a body may take is the service's affair.
 ///
 /// # Errors
 /// That of a listener which is none any more. Those of connections go to [`on_error`](Serve::on_error), and never end
@@ -55,7 +76,9 @@ pub fn serve<L: Listener, S: HttpService>(listener: L, service: S) -> Serve<L, S
         signal: Box::pin(pending()),
         graceful_timeout: None,
         header_timeout: HEADER_TIMEOUT,
+        write_timeout: WRITE_TIMEOUT,
         max_header: MAX_HEADER,
+        http2_window: HTTP2_WINDOW,
         half_close: true,
         on_error: Arc::new(tell),
     }
@@ -69,7 +92,9 @@ pub struct Serve<L, S> {
     signal: Pin<Box<dyn Future<Output = ()> + Send>>,
     graceful_timeout: Option<Duration>,
     header_timeout: Duration,
+    write_timeout: Duration,
     max_header: usize,
+    http2_window: u32,
     half_close: bool,
     on_error: Arc<OnError>,
 }
@@ -100,10 +125,28 @@ impl<L, S> Serve<L, S> {
         self
     }
 
-    /// How many bytes the head of a request may have: 64 KiB unless said otherwise, and at least 8 KiB. A longer one is
-    /// answered with 431 and ends the connection.
+    /// How long a client may take nothing at all of what is written to it: 60 s unless said otherwise. One that takes
+    /// longer loses its connection, and what was asked for on it is cancelled. Connections that were upgraded are no
+    /// exception.
+    pub fn write_timeout(mut self, timeout: Duration) -> Serve<L, S> {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// How many bytes the head of a request may have: 12 KiB unless said otherwise, and at least 8 KiB. A longer one is
+    /// answered with 431 and ends the connection. As much of a body is read, or gathered to be written, at a
+    /// time.
     pub fn max_header(mut self, bytes: usize) -> Serve<L, S> {
         self.max_header = bytes.clamp(8 * 1024, 1 << 30);
+        self
+    }
+
+    /// How much of a request's body a client of HTTP/2 may send before the service has read it: 16 KiB unless said
+    /// otherwise, and four times as much for all requests of a connection, but at least 64 KiB. More makes uploads over
+    /// long distances faster: at most this much is under way at a time. The server holds it if the service does not
+    /// read.
+    pub fn http2_window(mut self, bytes: usize) -> Serve<L, S> {
+        self.http2_window = u32::try_from(bytes).unwrap_or(LARGEST_WINDOW).clamp(1024, LARGEST_WINDOW);
         self
     }
 
@@ -135,7 +178,9 @@ impl<S> Serve<TcpListener, S> {
             signal: self.signal,
             graceful_timeout: self.graceful_timeout,
             header_timeout: self.header_timeout,
+            write_timeout: self.write_timeout,
             max_header: self.max_header,
+            http2_window: self.http2_window,
             half_close: self.half_close,
             on_error: self.on_error,
         }
@@ -156,7 +201,7 @@ impl<L: Listener, S: HttpService> IntoFuture for Serve<L, S> {
         let tasks = Arc::new(ServerTasks::default());
         let ended = tasks.clone();
         let builder = self.builder(&tasks);
-        let server = Arc::new(Server::new(builder, self.header_timeout, self.on_error, tasks));
+        let server = Arc::new(Server::new(builder, self.header_timeout, self.write_timeout, self.on_error, tasks));
         let serving = server.run(self.listener, self.service, self.signal, self.graceful_timeout);
         Serving(Box::pin(serving.finally(|_exit| async move {
             ended.cancel_all();
@@ -178,6 +223,10 @@ impl<L, S> Serve<L, S> {
             .http2()
             .timer(HyperTimer::new())
             .max_header_list_size(u32::try_from(self.max_header).expect("at most 1 GiB"))
+            .max_concurrent_streams(HTTP2_STREAMS)
+            .max_send_buf_size(HTTP2_SEND_BUFFER)
+            .initial_stream_window_size(self.http2_window)
+            .initial_connection_window_size(self.http2_window.saturating_mul(4).clamp(65_535, LARGEST_WINDOW))
             .keep_alive_interval(PING_EVERY);
         builder
     }

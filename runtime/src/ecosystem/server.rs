@@ -28,6 +28,7 @@ use super::connection::{ConnectionError, converse};
 use super::http_service::HttpService;
 use super::listener::Listener;
 use super::server_tasks::{ServerExecutor, ServerTasks};
+use super::write_limit::WriteLimited;
 use crate::api::race::race;
 use crate::api::stop::stop_requested;
 use crate::api::timeout::timeout;
@@ -39,12 +40,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many connections that the kernel has accepted are taken in at the end.
-const BACKLOG: usize = 1024;
+const BACKLOG: usize = 4096;
 
 /// What the connections of a server share.
 pub(super) struct Server {
     builder: Builder<ServerExecutor>,
     header_timeout: Duration,
+    write_timeout: Duration,
     /// Set when no more requests are taken.
     closing: Event,
     on_error: Arc<OnError>,
@@ -57,10 +59,11 @@ impl Server {
     pub(super) fn new(
         builder: Builder<ServerExecutor>,
         header_timeout: Duration,
+        write_timeout: Duration,
         on_error: Arc<OnError>,
         tasks: Arc<ServerTasks>,
     ) -> Server {
-        Server { builder, header_timeout, closing: Event::new(), on_error, tasks }
+        Server { builder, header_timeout, write_timeout, closing: Event::new(), on_error, tasks }
     }
 
     /// From the first connection to the last. What is left when the time is up is left to the caller.
@@ -128,6 +131,7 @@ impl Server {
         S: HttpService,
     {
         let server = self.clone();
+        let connection = WriteLimited::new(connection, self.write_timeout);
         self.tasks.create(async move {
             let ended = converse(&server.builder, &server.closing, server.header_timeout, connection, service).await;
             if let Err(error) = ended {

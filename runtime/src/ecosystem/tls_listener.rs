@@ -20,6 +20,11 @@ use rustls::ServerConfig;
 use super::listener::Listener;
 use crate::streams::{StartTls, StartingTls, StreamReader, StreamWriter, secure_accepted};
 
+/// How much is read ahead of hyper, and kept behind it, at most.
+const MOST_KEPT: usize = 4 * 1024;
+/// How much of an answer is taken from hyper at a time, and makes a record of TLS.
+const AT_A_TIME: usize = 8 * 1024;
+
 /// A listener for HTTPS. [`Serve::tls`](super::tower::Serve::tls) makes one of a `TcpListener`.
 ///
 /// # Examples
@@ -64,7 +69,7 @@ impl TlsListener {
     }
 
     fn secure(&self, stream: TcpStream) -> TlsConnection {
-        let mut start = secure_accepted(stream, self.config.clone());
+        let mut start = secure_accepted(stream, self.config.clone(), MOST_KEPT);
         if let Some(limit) = self.handshake_timeout {
             start = start.tls_handshake_timeout(limit);
         }
@@ -128,7 +133,7 @@ impl Read for TlsConnection {
 impl Write for TlsConnection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let (_, writer) = ready!(self.poll_open(cx))?;
-        Pin::new(writer).poll_write(cx, bytes)
+        Pin::new(writer).poll_write(cx, &bytes[..bytes.len().min(AT_A_TIME)])
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -237,7 +237,7 @@ impl Shared {
 
     /// What sockets and timers polled on a thread of this runtime register with.
     pub(crate) fn io_context(&self, reactor: Arc<Reactor>) -> Context {
-        Context { reactor, resolve: resolve::resolve, report: resolve::report_io, young: None }
+        Context { reactor, resolve: resolve::resolve, report: resolve::report_io, young: None, relieves: false }
     }
 
     /// Nothing will be run any more.

@@ -186,7 +186,7 @@ impl Worker {
     pub(crate) fn io_context(&self) -> Context {
         let young =
             (!self.single && !self.shared.clock().is_virtual()).then_some(resolve::settles as fn(&Waker) -> bool);
-        Context { young, ..self.shared.io_context(self.reactor.clone()) }
+        Context { young, relieves: self.spare_core, ..self.shared.io_context(self.reactor.clone()) }
     }
 
     /// The task being polled.

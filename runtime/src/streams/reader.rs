@@ -19,7 +19,7 @@ use crate::shim::Arc;
 
 /// Room that is made for what has arrived, at least.
 const ROOM: usize = 4 * 1024;
-/// … and at most, if reads fill it.
+/// … and at most, if reads fill it; less where lines are short.
 const MOST_ROOM: usize = 64 * 1024;
 /// So much less than the room may be in use when a buffer is handed out as it is.
 const WASTE_AT_MOST: usize = 2;
@@ -187,7 +187,8 @@ impl StreamReader {
         let count = ready!(fetched)?;
         self.is_over = count == 0;
         let has_filled = self.buffer.len() == self.buffer.capacity();
-        self.room = if has_filled { (self.room * 2).min(MOST_ROOM) } else { self.room.max(ROOM * 2) / 2 };
+        let most = MOST_ROOM.min(self.limit.max(ROOM));
+        self.room = if has_filled { (self.room * 2).min(most) } else { self.room.max(ROOM * 2) / 2 };
         Poll::Ready(Ok(()))
     }
 

@@ -11,6 +11,10 @@ use rustls::Connection as Tls;
 
 use super::transport::Transport;
 
+/// What is ciphered at a time: a record. More would lie ready for a peer that takes nothing, and leaves by the record
+/// anyway.
+const AT_A_TIME: usize = 16 * 1024;
+
 /// The state of one TLS connection.
 pub(super) struct Session {
     tls: Tls,
@@ -21,7 +25,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(tls: Tls, early: Bytes) -> Session {
+    pub(super) fn new(mut tls: Tls, early: Bytes) -> Session {
+        tls.set_buffer_limit(Some(AT_A_TIME));
         Session { tls, early, failure: None }
     }
 

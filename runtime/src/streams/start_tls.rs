@@ -61,13 +61,16 @@ pub fn start_tls(reader: StreamReader, writer: StreamWriter, config: impl Into<T
     StartTls { reader, writer, options: TlsOptions::of(config.into()), at: Location::caller() }
 }
 
-/// [`start_tls`] on a connection that a listener has accepted.
+/// [`start_tls`] on a connection that a listener has accepted, for somebody who has buffers of their own: of what is read
+/// and written, no more than `most` is kept here.
 #[cfg(feature = "tower")]
 #[track_caller]
-pub(crate) fn secure_accepted(stream: TcpStream, config: Arc<ServerConfig>) -> StartTls {
+pub(crate) fn secure_accepted(stream: TcpStream, config: Arc<ServerConfig>, most: usize) -> StartTls {
     let connection = Connection::new(Transport::Tcp(stream), Location::caller());
-    let reader = StreamReader::new(connection.clone(), super::DEFAULT_LIMIT);
-    start_tls(reader, StreamWriter::new(connection), config)
+    let reader = StreamReader::new(connection.clone(), most);
+    let mut writer = StreamWriter::new(connection);
+    writer.set_write_buffer_limits(most, 0);
+    start_tls(reader, writer, config)
 }
 
 /// A connection that is to be secured. Made by [`start_tls`].
