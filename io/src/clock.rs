@@ -190,6 +190,17 @@ mod tests {
         assert_eq!(now - (now + Duration::from_secs(1)), Duration::ZERO);
     }
 
+    /// Nanoseconds since the system was started, and none of the jumps that the time of day makes.
+    #[test]
+    fn the_real_clock_is_the_monotonic_one() {
+        let system = || {
+            let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+            Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32).as_nanos()
+        };
+        let (before, now, after) = (system(), Clock::real().now(), system());
+        assert!((before..=after).contains(&u128::from(now.as_nanos())), "{before} {now:?} {after}");
+    }
+
     #[test]
     fn a_virtual_clock_moves_only_forward_and_only_when_told() {
         let clock = Clock::auto();

@@ -13,6 +13,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use crate::clock::{Clock, Instant};
+use crate::fork;
 use crate::nursery;
 use crate::reactor::Reactor;
 use crate::shim::Arc;
@@ -87,7 +88,9 @@ pub fn with_current<R>(look: impl FnOnce(&Context) -> R) -> Option<R> {
 
 /// This thread's context, or the error that says what to do about its absence.
 pub(crate) fn current_or_error() -> io::Result<Context> {
-    current().ok_or_else(|| io::Error::other(NO_RUNTIME))
+    let context = current().ok_or_else(|| io::Error::other(NO_RUNTIME))?;
+    context.reactor.process().check()?;
+    Ok(context)
 }
 
 /// What an operation returns that finds this thread's reactor shut down.
@@ -100,6 +103,13 @@ pub(crate) fn closed_error() -> io::Error {
 #[track_caller]
 pub(crate) fn panic_no_timers(closed: bool) -> ! {
     panic!("{}", if closed { CLOSED } else { NO_RUNTIME })
+}
+
+/// What a timer does whose reactor is another process's.
+#[cold]
+#[track_caller]
+pub(crate) fn panic_foreign_timers() -> ! {
+    panic!("{}", fork::FOREIGN)
 }
 
 /// Tells this thread's reporter, or stderr if there is none.

@@ -12,7 +12,7 @@
 //!                 context > reactor          whose thread is this
 //!                   /            \
 //!   slots > source > readiness   timers > wheel > entries     who waits, for what
-//!                  clock   budget   wake   shim
+//!                  clock   budget   wake   fork   shim
 //! ```
 //!
 //! A file imports only from lines below it. `readiness`, `source`, `timers` and `wheel` are protocols: they import
@@ -31,6 +31,8 @@ mod clock;
 pub mod context;
 mod entries;
 mod evented;
+#[doc(hidden)]
+pub mod fork;
 mod interval;
 pub mod net;
 #[doc(hidden)]

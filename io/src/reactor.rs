@@ -27,6 +27,7 @@ use mio::{Events, Interest, Poll, Registry};
 
 use crate::clock::{Clock, Instant};
 use crate::context;
+use crate::fork::Process;
 use crate::readiness::Event;
 use crate::shim::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
@@ -57,6 +58,7 @@ pub struct Reactor {
     sources: AtomicUsize,
     pub(crate) timers: Timers,
     clock: Clock,
+    process: Process,
     late_events: AtomicU64,
     /// A running average of the events of one turn, times [`TURNS_AVERAGED`]. Written by whoever polls.
     load: AtomicUsize,
@@ -108,6 +110,7 @@ impl Reactor {
             sources: AtomicUsize::new(0),
             timers: Timers::new(clock.now().as_nanos()),
             clock,
+            process: Process::current(),
             late_events: AtomicU64::new(0),
             load: AtomicUsize::new(0),
             young: AtomicU64::new(0),
@@ -150,8 +153,9 @@ impl Reactor {
     /// With a virtual clock timers do not end the sleep: whoever moves the clock looks after them.
     ///
     /// # Errors
-    /// The kernel's. A signal is none: it ends the sleep.
+    /// The kernel's, and in a forked child. A signal is none: it ends the sleep.
     pub fn park(&self, max: Option<Duration>) -> io::Result<usize> {
+        self.process.check()?;
         let timeout = self.arm(max);
         let mut polling = self.polling.lock();
         let timeout = if polling.unparked { Some(Duration::ZERO) } else { timeout };
@@ -185,6 +189,7 @@ impl Reactor {
     fn turn_counting_events(&self) -> (usize, usize) {
         let mut counts = (0, 0);
         if self.has_sources()
+            && self.process.is_current()
             && let Some(mut polling) = self.polling.try_lock()
         {
             let polled = self.poll_events(&mut polling, Some(Duration::ZERO));
@@ -251,6 +256,9 @@ impl Reactor {
 
     /// Ends the owner's sleep, or its next one if it is awake. Callable from any thread.
     pub fn unpark(&self) {
+        if !self.process.is_current() {
+            return;
+        }
         while let Err(error) = self.waker.wake() {
             // Of a write that does not block this is not to be expected; but a wake-up that got lost would be the end.
             let again = error.kind() == io::ErrorKind::Interrupted;
@@ -266,9 +274,17 @@ impl Reactor {
         &self.clock
     }
 
+    /// The process that it belongs to.
+    pub fn process(&self) -> Process {
+        self.process
+    }
+
     /// Ends the reactor: everybody who waits for a source or a timer of it is woken and finds another reactor on the
     /// thread that polls it, or an error. Callable from any thread, and more than once.
     pub fn shut_down(&self) {
+        if !self.process.is_current() {
+            return;
+        }
         let sources = {
             let mut slots = self.slots.lock();
             let sources = slots.close();
@@ -307,6 +323,10 @@ impl Reactor {
 
     /// Takes a file descriptor out of the epoll. To be called before it is closed.
     pub(crate) fn deregister(&self, fd: RawFd, token: Token) {
+        // A fork of ours drops its copy: the epoll is the parent's, and whoever held the lock is not here.
+        if !self.process.is_current() {
+            return;
+        }
         // An error means that `shut_down` was here before.
         let _ = self.registry.deregister(&mut SourceFd(&fd));
         self.forget(token);

@@ -269,8 +269,13 @@ impl Sleep {
 
 #[track_caller]
 fn now_or_panic() -> Instant {
-    match context::with_current(|context| context.reactor.clock().now()) {
-        Some(now) => now,
+    let now = context::with_current(|context| {
+        let reactor = &context.reactor;
+        reactor.process().is_current().then(|| reactor.clock().now())
+    });
+    match now {
+        Some(Some(now)) => now,
+        Some(None) => context::panic_foreign_timers(),
         None => context::panic_no_timers(false),
     }
 }

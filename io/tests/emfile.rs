@@ -3,7 +3,10 @@
 
 mod common;
 
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
 use std::os::linux::net::SocketAddrExt as _;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,19 +25,24 @@ fn accept_survives_the_lack_of_file_descriptors() {
         let before = getrlimit(Resource::Nofile);
         // Lower than what is open: the next file descriptor cannot be had.
         setrlimit(Resource::Nofile, Rlimit { current: Some(3), maximum: before.maximum }).unwrap();
+        let polls = Rc::new(Cell::new(0));
         let accepting = spawn({
             let listener = listener.clone();
-            async move { listener.accept().await }
+            let polls = polls.clone();
+            async move { counting(&polls, listener.accept()).await }
         });
         let polling = spawn({
             let listener = listener.clone();
-            async move { std::future::poll_fn(|cx| listener.poll_accept(cx)).await }
+            let polls = polls.clone();
+            async move { counting(&polls, poll_fn(|cx| listener.poll_accept(cx))).await }
         });
         while REPORTS.lock().unwrap().is_empty() {
             common::yield_now().await;
         }
         // Long enough for several attempts of both.
         sleep(Duration::from_millis(60)).await;
+        // A handful each, were the machine quick; not thousands.
+        assert!(polls.get() < 50, "{} attempts in 60 ms", polls.get());
         setrlimit(Resource::Nofile, before).unwrap();
 
         let mut peers = [accepting.await.unwrap().1, polling.await.unwrap().1];
@@ -68,6 +76,16 @@ fn unix_listeners_survive_it_as_well() {
         drop(client);
         assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
     });
+}
+
+/// Counts how often a future is polled.
+async fn counting<F: Future>(polls: &Cell<usize>, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        polls.set(polls.get() + 1);
+        future.as_mut().poll(cx)
+    })
+    .await
 }
 
 fn connect(address: std::net::SocketAddr) -> std::net::TcpStream {

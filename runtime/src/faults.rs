@@ -33,6 +33,8 @@
 //! |---|---|---|
 //! | fork or exec fails, pidfds are missing or cannot be had | an error that names the program; no child and no zombie is left | `a_process_that_cannot_start_says_so_and_leaves_nothing` |
 //! | a child ignores SIGTERM | [`Child::stop`](crate::Child::stop) kills it when the grace is over | `one_who_ignores_sigterm_is_killed_when_the_grace_is_over` |
+//! | the program forks and the child does not exec | the parent goes on as if there was no child; in the child handles and runners panic or return an error that says why, sockets and sleeps likewise; dropping a runner waits for nobody | `a_handle_in_a_child_says_that_its_runtime_is_elsewhere`, `a_runner_in_a_child_runs_nothing_and_is_dropped_at_once`, `a_child_takes_nothing_from_its_parent` |
+//! | it forks in a task | the child is no worker; if it returns from that poll, it is aborted | `a_child_of_a_task_is_no_worker`, `a_child_that_returns_into_the_worker_is_ended_before_it_runs_others` |
 //! | somebody else has fetched its status | an error that says so | `a_status_that_somebody_else_has_fetched_is_said_to_be_lost` |
 //!
 //! # Interruptions

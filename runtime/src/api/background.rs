@@ -74,8 +74,8 @@ impl Drop for Background {
         self.handle.stop();
         let Some(thread) = self.thread.take() else { return };
         let is_own = context::current().is_some_and(|worker| Arc::ptr_eq(&worker.shared, &self.handle.0));
-        if is_own {
-            // One of its own tasks had it: it ends, and cannot wait for itself.
+        if is_own || !self.handle.0.process.is_current() {
+            // One of its own tasks had it: it ends, and cannot wait for itself. Or this is a fork, without that thread.
             return;
         }
         if let Err(panic) = thread.join()

@@ -47,6 +47,9 @@ impl Handle {
     ///
     /// Before the runtime's first `run` the task waits for it. When the runtime has ended, the task is cancelled at
     /// birth and its future dropped here.
+    ///
+    /// # Panics
+    /// In a fork of the process whose runtime this is.
     #[track_caller]
     pub fn create_task<F>(&self, future: F) -> Task<F::Output>
     where
@@ -61,12 +64,14 @@ impl Handle {
     ///
     /// # Panics
     /// On a worker, which would stand still with all its tasks: await the future there. When the runtime ends while
-    /// the future sleeps: nobody is left to serve its timers.
+    /// the future sleeps: nobody is left to serve its timers. In a fork of the process whose runtime this is.
+    #[track_caller]
     pub fn block_on<F: IntoFuture>(&self, future: F) -> F::Output {
         assert!(
             context::current().is_none(),
             "Handle::block_on on a worker thread would stop its other tasks: use `.await`"
         );
+        self.0.check_process();
         // What this thread leaves at a worker's reactor must be served also while that worker is stuck.
         if !self.0.threads.is_watched() {
             self.0.start_watchdog();
@@ -82,6 +87,9 @@ impl Handle {
     ///
     /// # Errors
     /// [`Closed`] when the runtime is ending or has ended; `f` is dropped then.
+    ///
+    /// # Panics
+    /// In a fork of the process whose runtime this is.
     #[track_caller]
     pub fn call_soon(&self, f: impl FnOnce() + Send + 'static) -> Result<CallHandle, Closed> {
         if self.0.phase.get() >= Phase::Closing {

@@ -366,6 +366,7 @@ impl Runner {
         );
         self.is_interruption_known = false;
         let runtime = self.runtime()?;
+        runtime.shared.process.check().map_err(RunError::Io)?;
         runtime.shared.ending.renew();
         Ok(runtime)
     }
@@ -409,14 +410,20 @@ impl Runner {
 
     /// Ends the runtime, if there is one.
     fn close(&mut self) {
-        if let Some(Runtime { shared, worker }) = self.runtime.take() {
+        let Some(Runtime { shared, worker }) = self.runtime.take() else { return };
+        if shared.process.is_current() {
             super::shutdown::shut_down(&shared, &worker);
+        } else {
+            // A fork of ours: it waits for no thread, and what the tasks hold is the parent's.
+            std::mem::forget((shared, worker));
         }
     }
 
     /// Lets all workers come to rest.
     fn freeze(&self) {
-        if let Some(Runtime { shared, .. }) = &self.runtime {
+        if let Some(Runtime { shared, .. }) = &self.runtime
+            && shared.process.is_current()
+        {
             shared.phase.set(Phase::Frozen);
             shared.unpark_others();
             shared.threads.wait_until_frozen(FREEZE_AT_MOST);
@@ -433,6 +440,9 @@ impl Default for Runner {
 impl Drop for Runner {
     fn drop(&mut self) {
         let Some(Runtime { shared, .. }) = &self.runtime else { return };
+        if !shared.process.is_current() {
+            return self.close();
+        }
         let is_known = self.is_interruption_known;
         let interrupts = Interrupts::begin(shared, Target::End { is_known });
         self.close();

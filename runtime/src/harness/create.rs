@@ -112,7 +112,12 @@ pub(crate) unsafe fn create_main<F: Future>(
 ///
 /// # Safety
 /// The future is `Send` and `'static`, and so is its output; `birth.pinned` is not set.
+///
+/// # Panics
+/// In a fork of the runtime's process.
+#[track_caller]
 pub(crate) unsafe fn create_outside<F: Future>(shared: &Shared, future: F, birth: Birth) -> TaskRef {
+    shared.check_process();
     let mut owned = shared.outside.owned.lock();
     let id = owned.dealer.deal(&shared.numbers);
     let closed = owned.closed;

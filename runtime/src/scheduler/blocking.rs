@@ -10,6 +10,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use parking_lot::Condvar;
+use raddle_io::fork::Process;
 use raddle_io::reactor::Reactor;
 
 use super::context;
@@ -29,6 +30,7 @@ pub(crate) struct Pool {
     left: Condvar,
     limit: usize,
     name: String,
+    process: Process,
     /// Jobs accepted and not yet ended.
     busy: AtomicUsize,
     /// Jobs among them that wait for this very runtime.
@@ -61,14 +63,16 @@ impl Pool {
             left: Condvar::new(),
             limit,
             name,
+            process: Process::current(),
             busy: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             waiting_clock: Mutex::default(),
         })
     }
 
-    /// Accepts a job. Err: no thread could be started and none is there, or the pool is abandoned.
+    /// Accepts a job. Err: no thread could be started and none is there, or the pool is abandoned, or another process's.
     pub(crate) fn start(self: &Arc<Pool>, job: Job) -> io::Result<()> {
+        self.process.check()?;
         let mut state = self.state.lock();
         if state.abandoned {
             drop(state);

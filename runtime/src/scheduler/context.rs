@@ -24,6 +24,11 @@ pub(crate) fn current<'a>() -> Option<&'a Worker> {
     unsafe { worker.as_ref() }
 }
 
+/// This thread, the only one of a forked child, is no worker there.
+pub(super) fn forget() {
+    CURRENT.with(|current| current.set(ptr::null()));
+}
+
 /// Makes this thread the worker for the length of `f`.
 pub(crate) fn enter<R>(worker: &Worker, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Worker);

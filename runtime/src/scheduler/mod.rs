@@ -5,6 +5,8 @@ pub(crate) mod config;
 #[allow(unsafe_code)]
 pub(crate) mod context;
 mod ending;
+#[allow(unsafe_code)]
+mod fork;
 mod idle;
 #[allow(unsafe_code)]
 mod injector;

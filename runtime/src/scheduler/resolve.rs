@@ -12,8 +12,10 @@ use super::report::{ExceptionContext, report};
 
 /// Looks a name up on the threads of the runtime that this thread works for, as a worker or otherwise.
 pub(super) fn resolve(host: String, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>> {
-    let started =
-        context::runtime().ok_or_else(context::no_runtime).and_then(|runtime| runtime.lookups.start(host, port));
+    let started = context::runtime().ok_or_else(context::no_runtime).and_then(|runtime| {
+        runtime.process.check()?;
+        runtime.lookups.start(host, port)
+    });
     Box::pin(async move {
         let given_up = |_| Err(io::Error::other("the name lookup was given up: the runtime ended"));
         started?.await.unwrap_or_else(given_up)

@@ -7,11 +7,13 @@ use std::sync::Weak;
 use crossbeam_utils::CachePadded;
 use raddle_io::Clock;
 use raddle_io::context::Context;
+use raddle_io::fork::Process;
 use raddle_io::reactor::Reactor;
 
 use super::blocking::Pool;
 use super::config::Config;
 use super::ending::Ending;
+use super::fork;
 use super::idle::{Claimed, Idle};
 use super::injector::Injector;
 use super::lookups::Lookups;
@@ -30,6 +32,7 @@ use crate::task::id::{Dealer, Numbers};
 /// A runtime.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) process: Process,
     pub(crate) idle: CachePadded<Idle>,
     pub(crate) injector: CachePadded<Injector>,
     pub(crate) remotes: Box<[Arc<CachePadded<Remote>>]>,
@@ -73,6 +76,7 @@ pub(crate) struct Seed {
 impl Shared {
     /// Makes a runtime without threads or files: they come when they are needed. The first seed is worker 0's.
     pub(crate) fn new(config: Config) -> (Arc<Shared>, Seed) {
+        fork::watch();
         let (mut seeds, mut remotes) = (Vec::new(), Vec::new());
         for index in 0..config.workers {
             let arena = ArenaShared::new(index);
@@ -105,6 +109,7 @@ impl Shared {
             threads: Threads::new(seeds),
             blocking,
             lookups,
+            process: Process::current(),
             me: me.clone(),
             config,
         });
@@ -141,6 +146,10 @@ impl Shared {
     /// The caller keeps this runtime alive for the length of the call by something other than the task's reference,
     /// which is the queue's from the push on.
     pub(crate) fn push_outside(&self, task: TaskRef) {
+        if !self.process.is_current() {
+            // A fork wakes its copy of a task, which nobody runs; the reference is never given back.
+            return;
+        }
         let home = task.arena().home;
         if task.state().snapshot().is_pinned() && !self.is_single() {
             return self.push_pinned(home, task);

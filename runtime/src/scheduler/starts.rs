@@ -26,6 +26,9 @@ const RETRY_WATCHDOG_AFTER: Duration = Duration::from_millis(10);
 impl Shared {
     /// Starts the thread of a worker that was just claimed.
     pub(crate) fn start_worker(&self, index: usize) {
+        if !self.process.is_current() {
+            return;
+        }
         let mut state = self.threads.state.lock();
         if state.closed {
             drop(state);
@@ -75,6 +78,9 @@ impl Shared {
     pub(crate) fn start_watchdog(&self) {
         // One worker has nobody who could rescue it.
         let wanted = !self.is_single() || self.config.slow_poll.is_some();
+        if !self.process.is_current() {
+            return;
+        }
         if !wanted {
             return self.threads.watchdog_started.store(true, Ordering::Relaxed);
         }

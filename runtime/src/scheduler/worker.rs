@@ -8,9 +8,11 @@ use std::task::Waker;
 
 use crossbeam_utils::CachePadded;
 use raddle_io::context::Context;
+use raddle_io::fork::Process;
 use raddle_io::reactor::Reactor;
 
 use super::config::cores;
+use super::fork;
 use super::phase::Phase;
 use super::remote::Remote;
 use super::resolve;
@@ -40,6 +42,7 @@ pub(crate) struct Worker {
     pub(crate) index: usize,
     /// This worker's own among `shared.remotes`.
     remote: Arc<CachePadded<Remote>>,
+    process: Process,
     /// One worker: everything goes through `pinned`, in asyncio's order.
     single: bool,
     /// There is a core for another worker: on one core a second thread adds switches and no speed.
@@ -150,6 +153,7 @@ impl Worker {
         Worker {
             index: seed.index,
             remote: shared.remotes[seed.index].clone(),
+            process: shared.process,
             single: shared.is_single(),
             spare_core: cores() > 1,
             reactor,
@@ -204,6 +208,9 @@ impl Worker {
         self.pushes.set(0);
         // SAFETY: the task came out of a queue of this runtime: the right to poll and a reference come with it.
         unsafe { (task.header().vtable.run)(task) };
+        if !self.process.is_current() {
+            fork::end_child();
+        }
         self.current.set(None);
         if self.shows_current {
             self.remote().current.store(ptr::null_mut(), Ordering::Relaxed);

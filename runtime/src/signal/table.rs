@@ -15,6 +15,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use raddle_io::fork::Process;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::{Errno, read, write};
 
@@ -39,8 +40,8 @@ pub(super) struct Slot {
 static SLOTS: [Slot; SIGNALS] = [const { Slot::new() }; SIGNALS];
 /// A bit per signal that the thread has not looked at.
 static CAME: AtomicU64 = AtomicU64::new(0);
-/// What the handler writes to; made before the first handler is installed.
-static WAKE: OnceLock<OwnedFd> = OnceLock::new();
+/// What the handler writes to, and the process that reads it; made before the first handler is installed.
+static WAKE: OnceLock<(Process, OwnedFd)> = OnceLock::new();
 static STATE: Mutex<State> = Mutex::new(State::new());
 
 struct State {
@@ -98,7 +99,10 @@ pub(super) fn note(number: i32) {
     came.fetch_add(1, Ordering::Release);
     // Release: pairs with the Acquire of the thread that takes the bits, which then sees the number.
     CAME.fetch_or(1 << (number - 1), Ordering::Release);
-    if let Some(wake) = WAKE.get() {
+    // A fork has the handler, too, and nobody who would be told.
+    if let Some((process, wake)) = WAKE.get()
+        && process.is_current()
+    {
         // It fails only if the program closed a file that was not its own.
         let _ = write(wake, &1u64.to_ne_bytes());
     }
@@ -233,16 +237,19 @@ fn check(signal: Signal) -> io::Result<()> {
 
 /// Makes the eventfd and starts the thread, unless they are there.
 fn start(state: &mut State) -> io::Result<()> {
+    if let Some((process, _)) = WAKE.get() {
+        process.check()?;
+    }
     if state.is_thread_started {
         return Ok(());
     }
-    let wake = match WAKE.get() {
+    let (_, wake) = match WAKE.get() {
         Some(wake) => wake,
         None => {
             let fresh = eventfd(0, EventfdFlags::CLOEXEC).map_err(|error| {
                 io::Error::new(io::Error::from(error).kind(), format!("no eventfd for signals: {error}"))
             })?;
-            WAKE.get_or_init(|| fresh)
+            WAKE.get_or_init(|| (Process::current(), fresh))
         }
     };
     std::thread::Builder::new()

@@ -63,7 +63,8 @@ async fn tasks_run(elsewhere: &mpsc::Sender<Handle>, sums: &mpsc::Receiver<usize
     let sum = loop {
         match sums.try_recv() {
             Ok(sum) => break sum,
-            Err(_) => yield_now().await,
+            Err(mpsc::TryRecvError::Empty) => yield_now().await,
+            Err(gone) => panic!("the thread that makes tasks: {gone}"),
         }
     };
     assert_eq!(sum, 5000 * 4999 / 2);
