@@ -53,12 +53,7 @@ mod face {
     pub use loom::sync::{Arc, MutexGuard};
     pub use loom::thread::yield_now;
 
-    /// Atomic integers and pointers.
-    pub mod atomic {
-        pub use loom::sync::atomic::{
-            AtomicBool, AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-        };
-    }
+    pub use crate::shim::loom_atomic as atomic;
 
     /// Under loom a spinning thread yields, or the search would never end.
     pub fn spin_loop() {
@@ -132,6 +127,11 @@ mod face {
         }
     }
 }
+
+/// Atomic integers and pointers.
+#[cfg(raddle_loom)]
+#[path = "loom_atomic.rs"]
+pub mod loom_atomic;
 
 pub use face::*;
 /// Declares a function that is `const` on the std face; loom's types cannot be made in constants.

@@ -18,12 +18,22 @@ pub fn unbounded() -> Builder {
     builder
 }
 
-/// Every interleaving with at most so many preemptions, for models of three threads.
+/// Every interleaving with at most so many preemptions, for models of three threads; with more if the environment asks
+/// for a longer search, by RADDLE_LOOM_DEEPER.
 #[must_use]
 pub fn bounded(preemptions: usize) -> Builder {
     let mut builder = unbounded();
-    builder.preemption_bound = Some(preemptions);
+    builder.preemption_bound = Some(preemptions + deeper());
     builder
+}
+
+/// How many preemptions more than a model says. One more takes five to ten times as long; `cargo loom` sets it to 1.
+const DEEPER: &str = "RADDLE_LOOM_DEEPER";
+
+fn deeper() -> usize {
+    let Some(more) = std::env::var_os(DEEPER) else { return 0 };
+    let number = more.to_str().and_then(|more| more.parse().ok());
+    number.unwrap_or_else(|| panic!("{DEEPER} is {more:?}; it says how many preemptions more, as a number: 1"))
 }
 
 /// Runs a model in every order that the builder admits, and prints in how many.

@@ -19,20 +19,24 @@
 //! Models of two threads are searched without any bound; those of three allow a few preemptions (the number is in
 //! the model). No model has a time limit: loom ends a search that runs out of time without a word.
 //!
-//! A model that cannot fail proves nothing. `README.md` lists for each one a change of production code that it was
-//! seen to fail on; `mutants/` keeps the most instructive of them as patches.
+//! A model that cannot fail proves nothing. `mutants/models` has a change of production code for each one that it must
+//! fail on, and `README.md` lists others.
 //!
 //! # What loom cannot see
 //!
 //! * **crossbeam-deque.** The workers' deques use std's atomics, on which loom sees nothing; a mutex in their place
-//!   would add the very orderings whose absence loses wake-ups. So no model contains a deque. What is assumed of it is
-//!   little: a push is seen by a thief that is ordered after it by other means, each task is popped or stolen once, and
-//!   `is_empty` may be out of date. A worker's push onto its own deque needs no wake-up for correctness, since the
-//!   pusher is awake and looks again before it parks (`scheduler/idle.rs`).
+//!   would add the very orderings whose absence loses wake-ups. So `scheduler/run_queue.rs` is compiled against a model
+//!   of that deque with the same orderings (`deque.rs`). What is assumed of the real one is little: a push is seen by a
+//!   thief that is ordered after it by other means, each task is popped or stolen once, and `len` may be out of date.
+//!   A worker's push onto its own deque needs no wake-up for correctness, since the pusher is awake and looks again
+//!   before it parks (`scheduler/idle.rs`).
 //! * **Who drives the protocols.** The worker's loop and the socket operations reach into epoll. The models repeat
 //!   the order of their steps (announce, look again, park; try, put the waker in, look again), and say so where they do.
 //!   That those steps come in that order in the real loop is for the tests of the runtime to find.
 //! * **SeqCst** loads and stores, which loom takes for weaker ones. No protocol here uses them.
+//!
+//! Of what loom itself overlooks, and makes up, `io/src/loom_atomic.rs` tells, and mends it for the shim's atomics. Models
+//! take theirs from the shim, too, wherever a thread reads one that it also writes.
 #![allow(clippy::missing_panics_doc, reason = "the modules of raddle-io are hidden from its documentation")]
 
 #[path = "../../io/src/shim.rs"]
@@ -42,6 +46,8 @@ pub mod shim;
 mod entries;
 #[path = "../../io/src/readiness.rs"]
 pub mod readiness;
+#[path = "../../io/src/slots.rs"]
+pub mod slots;
 #[path = "../../io/src/source.rs"]
 pub mod source;
 #[path = "../../io/src/timers.rs"]
@@ -53,9 +59,11 @@ pub mod wheel;
 pub mod sync;
 
 mod check;
+mod deque;
 mod parker;
 mod waker;
 
 pub use check::{bounded, check, unbounded};
+pub use deque::{Steal, Stealer, Worker};
 pub use parker::Parker;
 pub use waker::TestWaker;

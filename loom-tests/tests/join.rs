@@ -240,10 +240,30 @@ fn callback_against_complete() {
     });
 }
 
+/// A task panics while its handle is polled and dropped: whoever finds it complete knows that what it left is a panic.
+#[test]
+fn panic_against_handle() {
+    check("panic_against_handle", unbounded(), || {
+        let (task, waker) = (Task::born(), TestWaker::new());
+        let task2 = task.clone();
+        let completer = thread::spawn(move || task2.complete(Outcome::Panicked));
+        if let Some(payload) = task.poll(&waker) {
+            assert_eq!(task.state.snapshot().outcome(), Outcome::Panicked);
+            drop(payload);
+            task.release();
+        } else {
+            task.drop_handle();
+        }
+        completer.join().unwrap();
+        task.assert_over();
+        waker.assert_none_left();
+    });
+}
+
 /// A task goes idle, is cancelled by one thread and awaited by another: the joiner learns of its end in any case.
 #[test]
 fn canceller_beside_handle() {
-    check("canceller_beside_handle", bounded(3), || {
+    check("canceller_beside_handle", bounded(2), || {
         let (task, waker) = (Task::born(), TestWaker::new());
         task.state.retain();
         let (owner, other) = (task.clone(), task.clone());

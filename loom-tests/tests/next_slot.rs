@@ -1,5 +1,7 @@
 //! The next slot: its owner puts tasks in and takes them out, rescuers take them from a stuck owner.
 
+extern crate raddle_loom_tests as crossbeam_deque;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::AtomicU64;
 use loom::thread;
 use raddle_loom_tests::{bounded, check, shim, unbounded};
 
+use shim::atomic::AtomicU64;
 use task::remote_free::{FreeSlot, Left, RemoteFree};
 
 #[path = "../src/task/mod.rs"]

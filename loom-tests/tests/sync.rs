@@ -366,6 +366,25 @@ fn semaphore_cancel_against_release() {
     });
 }
 
+/// Two permits come back at once while two tasks come for one each, and another gives up: both go.
+#[test]
+fn semaphore_batch_against_two_waiters() {
+    check("semaphore_batch_against_two_waiters", bounded(2), || {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let both = semaphore.try_acquire_many(2).unwrap();
+        let mut quitter = Box::pin(semaphore.acquire());
+        assert!(quitter.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let others = [0, 1].map(|_| {
+            let semaphore = semaphore.clone();
+            thread::spawn(move || block_on(semaphore.acquire()).forget())
+        });
+        drop(both);
+        drop(quitter);
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert_eq!(semaphore.available_permits(), 0);
+    });
+}
+
 /// A demand that is too large is given up while a permit comes in: the small one behind it goes.
 #[test]
 fn semaphore_large_demand_cancelled_against_release() {
@@ -458,6 +477,25 @@ fn condition_notify_against_cancel() {
         }
         notifier.join().unwrap();
         assert!(house.0.try_lock().is_some());
+    });
+}
+
+/// Everybody is notified by one thread, while another waiter comes and the first is notified once more: the one
+/// notification is not spent on somebody who goes anyway.
+#[test]
+fn condition_notify_all_against_notify() {
+    check("condition_notify_all_against_notify", unbounded(), || {
+        let house = Arc::new((Mutex::new(()), Condition::new()));
+        let mut first = Box::pin(house.1.wait(house.0.try_lock().unwrap()));
+        assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let house2 = house.clone();
+        let notifier = thread::spawn(move || house2.1.notify_all());
+        let mut second = Box::pin(house.1.wait(house.0.try_lock().unwrap()));
+        assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        house.1.notify(1);
+        drop(block_on(first));
+        drop(block_on(second));
+        notifier.join().unwrap();
     });
 }
 

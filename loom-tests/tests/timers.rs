@@ -54,6 +54,29 @@ fn drop_against_fire() {
     });
 }
 
+/// A sleeper sets its timer anew while it fires, as `Sleep::reset` does: the old deadline wakes it or is taken back, the
+/// new one wakes it in any case.
+#[test]
+fn reset_against_fire() {
+    check("reset_against_fire", unbounded(), || {
+        let (timers, old, new) = (Arc::new(Timers::new(0)), TestWaker::new(), TestWaker::new());
+        let key = timers.insert(0, TICK, old.waker()).unwrap().key;
+        let owner = timers.clone();
+        let owner = thread::spawn(move || owner.expire(TICK, std::task::Waker::wake));
+        let taken_back = timers.cancel(key);
+        let key = timers.insert(0, 2 * TICK, new.waker()).unwrap().key;
+        let fired = owner.join().unwrap();
+        assert_eq!(old.count() + usize::from(taken_back.is_some()), 1, "fired and taken back, or neither");
+        assert_eq!((fired, new.count()), (old.count(), 0), "fired before its time");
+        assert_eq!(timers.state(key, &new.waker()), State::Waiting);
+        assert_eq!(timers.expire(2 * TICK, std::task::Waker::wake), 1);
+        assert_eq!(new.count(), 1);
+        drop(taken_back);
+        old.assert_none_left();
+        new.assert_none_left();
+    });
+}
+
 /// A shorter timer is inserted while the owner goes to sleep until a longer one: it does not sleep through it.
 #[test]
 fn insert_against_park() {

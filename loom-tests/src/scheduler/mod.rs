@@ -1,6 +1,8 @@
 //! The runtime's `scheduler`, as far as it is protocol.
 #![allow(dead_code, reason = "each test that compiles this looks at a part of it")]
 
+#[path = "../../../runtime/src/scheduler/counter.rs"]
+pub(crate) mod counter;
 #[path = "../../../runtime/src/scheduler/idle.rs"]
 pub(crate) mod idle;
 #[path = "../../../runtime/src/scheduler/injector.rs"]
@@ -9,3 +11,5 @@ pub(crate) mod injector;
 pub(crate) mod next_slot;
 #[path = "../../../runtime/src/scheduler/phase.rs"]
 pub(crate) mod phase;
+#[path = "../../../runtime/src/scheduler/run_queue.rs"]
+pub(crate) mod run_queue;

@@ -1,4 +1,4 @@
-//! What the injector has to know of a task: that it can be linked. The real header needs the pages it lies in.
+//! What the queues have to know of a task: that it can be linked. The real header needs the pages it lies in.
 
 use std::ptr::NonNull;
 
@@ -22,6 +22,14 @@ impl TaskRef {
     /// A task for the rest of the process; models are too small to mind.
     pub(crate) fn leaked(number: usize) -> TaskRef {
         TaskRef(NonNull::from(Box::leak(Box::new(Header { next: UnsafeCell::new(None), number }))))
+    }
+
+    pub(crate) fn new(header: NonNull<Header>) -> TaskRef {
+        TaskRef(header)
+    }
+
+    pub(crate) fn pointer(self) -> NonNull<Header> {
+        self.0
     }
 
     pub(crate) fn header<'a>(self) -> &'a Header {

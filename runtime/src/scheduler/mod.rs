@@ -4,6 +4,7 @@ pub(crate) mod blocking;
 pub(crate) mod config;
 #[allow(unsafe_code)]
 pub(crate) mod context;
+mod counter;
 mod ending;
 #[allow(unsafe_code)]
 mod fork;

@@ -2,9 +2,10 @@
 
 use raddle_io::reactor::Reactor;
 
+use super::counter::Counter;
 use super::injector::Injector;
 use super::run_queue::RemoteQueue;
-use crate::shim::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::shim::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 use crate::shim::{Arc, Mutex};
 use crate::task::arena::ArenaShared;
 
@@ -28,7 +29,7 @@ pub(crate) struct Remote {
     pub(crate) thread: AtomicU32,
 }
 
-/// Written by the worker alone (a load and a store, no read-modify-write), read by anybody.
+/// Written by the worker alone, read by anybody.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) polls: Counter,
@@ -37,23 +38,6 @@ pub(crate) struct Counters {
     pub(crate) completed: Counter,
     pub(crate) steals: Counter,
     pub(crate) parks: Counter,
-}
-
-/// A number with one writer.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    #[inline]
-    pub(crate) fn add_one(&self) {
-        // Release: pairs with the Acquire of `get`. On shutdown, a reader that has seen a completion counted must
-        // also see the births that the completed task had caused.
-        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Acquire)
-    }
 }
 
 impl Remote {

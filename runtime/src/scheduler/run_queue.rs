@@ -11,6 +11,7 @@ use std::ptr::NonNull;
 use crossbeam_deque::{Steal, Stealer, Worker as Deque};
 
 use super::next_slot::NextSlot;
+use crate::shim::spin_loop;
 use crate::task::header::{Header, TaskRef};
 
 /// Tasks run out of the next slot in a row. 3 and 16 measured the same.
@@ -83,7 +84,7 @@ impl RemoteQueue {
             match self.stealer.steal_batch_and_pop(&thief.deque) {
                 Steal::Success(task) => return Some(task),
                 Steal::Empty => return None,
-                Steal::Retry => std::hint::spin_loop(),
+                Steal::Retry => spin_loop(),
             }
         }
     }

@@ -12,13 +12,14 @@ use raddle_io::reactor::Reactor;
 
 use super::blocking::Pool;
 use super::config::Config;
+use super::counter::{Counter, alive};
 use super::ending::Ending;
 use super::fork;
 use super::idle::{Claimed, Idle};
 use super::injector::Injector;
 use super::lookups::Lookups;
 use super::phase::{Phase, PhaseCell};
-use super::remote::{Counter, Remote};
+use super::remote::Remote;
 use super::report::{ExceptionContext, report};
 use super::resolve;
 use super::run_queue::{self, LocalQueue};
@@ -272,11 +273,9 @@ impl Shared {
 
     /// How many tasks have not ended. Exact once nothing can create any.
     pub(crate) fn live_tasks(&self) -> u64 {
-        // Completions first: births are counted before completions, so equality means that nothing was alive in
-        // between.
-        let completed: u64 = self.remotes.iter().map(|remote| remote.counters.completed.get()).sum();
-        let spawned: u64 = self.remotes.iter().map(|remote| remote.counters.spawned.get()).sum();
-        (spawned + self.outside.spawned.get()).saturating_sub(completed)
+        let counters = || self.remotes.iter().map(|remote| &remote.counters);
+        let born = counters().map(|counters| &counters.spawned).chain([&self.outside.spawned]);
+        alive(born, counters().map(|counters| &counters.completed))
     }
 
     /// Calls `visit` for every task that has not ended. The reference is the walk's.
