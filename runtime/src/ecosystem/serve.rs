@@ -52,8 +52,9 @@ const PING_EVERY: Duration = Duration::from_secs(60);
 ///
 /// # What clients can make it hold
 /// A slow client, or one that never reads, costs at most 64 KiB of memory with the settings as they are, and usually
-/// half of that. Over TLS it may be 40 KiB more, for records that come and go; over HTTP/2 each request beyond the first,
-/// of at most 100 at a time, may take 32 KiB of its own. Not counted is what belongs to the service: a piece of a
+/// half of that. Over TLS it may be 40 KiB more, for records that come and go. Over HTTP/2 it may be 64 KiB more, if it
+/// sends a body that the service does not read: so much the protocol gives to every connection; and each request beyond
+/// the first, of at most 100 at a time, may take 32 KiB of its own. Not counted is what belongs to the service: a piece of a
 /// body is as large as the service made it, bodies that it gathers before it looks at them (axum's extractors stop at
 /// 2 MB, see its `DefaultBodyLimit`), and the messages of WebSockets. Pieces of few bytes are dear: over HTTP/2 each that
 /// waits costs some hundred bytes more.

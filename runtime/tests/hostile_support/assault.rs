@@ -18,6 +18,9 @@ pub(crate) const ALLOWED: usize = 64 * 1024;
 /// … and over TLS a record as it comes, the same deciphered, and one that leaves, where a client fills them.
 const RECORDS: usize = (16 + 16 + 8) * 1024;
 
+/// … and over HTTP/2 what a client may send before the server has a say in it.
+const WINDOW: usize = 65_535;
+
 /// So many looks in a row show the same before it counts as settled.
 const STILL: usize = 4;
 /// A server that takes whatever is said to it will take more after each.
@@ -49,7 +52,8 @@ impl Cost {
     /// Whether it is more than an attack's clients may cost.
     pub(crate) fn is_too_much(&self, attack: &Attack) -> bool {
         let records = if attack.fills_records() { RECORDS } else { 0 };
-        let allowed = (ALLOWED * attack.asks + records) * self.clients;
+        let window = if attack.fills_window { WINDOW } else { 0 };
+        let allowed = (ALLOWED * attack.asks + records + window) * self.clients;
         self.hanging > allowed || self.peak.max(self.resident) > allowed + attack.shared.unwrap_or(0)
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Attack {
     pub(crate) is_owed: bool,
     /// How many requests are under way at a time.
     pub(crate) asks: usize,
+    /// It fills the window that HTTP/2 gives to every connection before a server can say otherwise.
+    pub(crate) fills_window: bool,
     /// What all of them may cost together for a moment, beside what each may, until the server sends them away.
     pub(crate) shared: Option<usize>,
     /// Its handshake is never completed.
@@ -55,6 +57,7 @@ impl Attack {
             goes_on: GoesOn::Silence,
             is_owed: false,
             asks: 1,
+            fills_window: false,
             shared: None,
             is_half_secured: false,
         }
@@ -77,6 +80,11 @@ impl Attack {
 
     pub(crate) fn owed(mut self) -> Attack {
         self.is_owed = true;
+        self
+    }
+
+    pub(crate) fn fills_window(mut self) -> Attack {
+        self.fills_window = true;
         self
     }
 

@@ -53,7 +53,7 @@ pub(crate) fn http2() -> Vec<Attack> {
     let endless = "/lines/1000000000";
     let upload = frame(1, 4, 1, &head("POST", "/echo"));
     let unread = frame(1, 4, 1, &head("GET", "/sleep/60000"));
-    let data = frame(0, 0, 1, &[b'u'; 16_000]);
+    let data = frame(0, 0, 1, &[b'u'; 16_000]).repeat(4);
     let (bytes, empty) = (frame(0, 0, 1, b"u").repeat(16_000), frame(0, 0, 1, b"").repeat(1000));
     let (begun, continued) = (frame(1, 0, 1, &head("GET", "/")), frame(9, 0, 1, &[0, 1, b'a', 1, b'b'].repeat(100)));
     let resets: Vec<u8> = (0..1000)
@@ -68,11 +68,13 @@ pub(crate) fn http2() -> Vec<Attack> {
         Attack::new("HTTP/2: ten endless answers, any window", [&generous[..], &streams(10, endless)].concat())
             .asks(10)
             .owed(),
-        Attack::new("HTTP/2: an upload that is sent back", [&greeting[..], &upload, &data].concat()).owed(),
-        Attack::new("HTTP/2: an upload that nobody reads", [&greeting[..], &unread, &data].concat()),
-        Attack::new("HTTP/2: one in single bytes", [&greeting[..], &unread, &bytes].concat()),
+        Attack::new("HTTP/2: an upload that is sent back", [&greeting[..], &upload, &data].concat())
+            .owed()
+            .fills_window(),
+        Attack::new("HTTP/2: an upload that nobody reads", [&greeting[..], &unread, &data].concat()).fills_window(),
+        Attack::new("HTTP/2: one in single bytes", [&greeting[..], &unread, &bytes].concat()).fills_window(),
         Attack::new("HTTP/2: one in empty frames", [&greeting[..], &unread].concat()).floods(empty),
-        Attack::new("HTTP/2: more than the window", [&greeting[..], &unread].concat()).floods(data),
+        Attack::new("HTTP/2: more than the window", [&greeting[..], &unread].concat()).floods(data).fills_window(),
         Attack::new("HTTP/2: a head in any number of frames", [&greeting[..], &begun].concat()).floods(continued),
         Attack::new("HTTP/2: asks and resets", [&greeting[..], &resets].concat()),
         Attack::new("HTTP/2: pings, never read", greeting.clone()).floods(frame(6, 0, 0, b"12345678").repeat(100)),

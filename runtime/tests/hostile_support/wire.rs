@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use raddle::tls::rustls::pki_types::ServerName;
 use raddle::tls::rustls::{ClientConfig, ClientConnection, StreamOwned};
-use rustix::net::{AddressFamily, SocketType, connect, socket, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
 
 use super::target::PATIENCE;
 use crate::tls_support;
@@ -34,7 +34,8 @@ pub(crate) enum End {
 
 impl Wire {
     pub(crate) fn plain(address: SocketAddr) -> io::Result<Wire> {
-        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        // Else a server that is started meanwhile would inherit it, and it would stay open when it is closed here.
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
         sockopt::set_socket_recv_buffer_size(&socket, SMALL)?;
         sockopt::set_socket_send_buffer_size(&socket, SMALL)?;
         use_small_segments(&socket)?;
