@@ -68,7 +68,8 @@ pub(crate) fn hand_down(worker: &Worker, task: TaskRef) {
 /// As [`create_here`].
 #[inline]
 pub(crate) unsafe fn create_unqueued<F: Future>(worker: &Worker, future: F, birth: Birth) -> TaskRef {
-    let (parent, stopping) = match worker.current_task() {
+    let creator = worker.current_task();
+    let (parent, stopping) = match creator {
         Some(task) => (task.header().id.0, task.state().is_stopping()),
         None => (0, worker.shared.ending.is_stopping()),
     };
@@ -79,6 +80,16 @@ pub(crate) unsafe fn create_unqueued<F: Future>(worker: &Worker, future: F, birt
     let allocate = |class| worker.allocate(class);
     // SAFETY: passed on.
     let task = unsafe { place(future, allocate, state, id, parent, birth) };
+    if !stopping {
+        // Somebody may have asked between the look and the birth, and have walked past.
+        let asked = match creator {
+            Some(creator) => creator.state().is_stopping_after_birth(),
+            None => worker.shared.ending.is_stopping_after_birth(),
+        };
+        if asked {
+            task.state().stop();
+        }
+    }
     worker.count_birth();
     worker.be_watched();
     task
@@ -136,6 +147,9 @@ pub(crate) unsafe fn create_outside<F: Future>(shared: &Shared, future: F, birth
     let allocate = |class| arena.allocate(class, shared.id(), || shared.keep());
     // SAFETY: passed on.
     let task = unsafe { place(future, allocate, state, id, 0, birth) };
+    if shared.ending.is_stopping_after_birth() {
+        task.state().stop();
+    }
     // Under the lock: a counter has one writer at a time.
     shared.outside.spawned.add_one();
     drop(owned);

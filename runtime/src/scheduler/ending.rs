@@ -35,9 +35,15 @@ impl Ending {
         self.stopping.load(Ordering::Acquire)
     }
 
+    /// The same, once a task is published that was born without having been asked. See `State::is_stopping_after_birth`.
+    pub(crate) fn is_stopping_after_birth(&self) -> bool {
+        // AcqRel: either this comes after `stop` and sees it, or `stop` acquires the birth from here, for its walk.
+        self.stopping.fetch_or(false, Ordering::AcqRel)
+    }
+
     pub(crate) fn stop(&self) {
-        // Release: pairs with `is_stopping`.
-        self.stopping.store(true, Ordering::Release);
+        // AcqRel: pairs with `is_stopping` and `is_stopping_after_birth`.
+        self.stopping.swap(true, Ordering::AcqRel);
     }
 
     /// Whether what still cleans up is to be cut.

@@ -303,7 +303,8 @@ impl State {
 
     /// Asks for a cooperative stop. True: for the first time.
     pub(crate) fn stop(&self) -> bool {
-        // AcqRel: whoever sees STOP sees what was done before it was asked for; pairs with `is_stopping`.
+        // AcqRel: whoever sees STOP sees what was done before it was asked for; pairs with `is_stopping`. And the walk that
+        // follows sees who was born before `is_stopping_after_birth` was asked.
         self.0.fetch_or(STOP, Ordering::AcqRel) & STOP == 0
     }
 
@@ -311,6 +312,17 @@ impl State {
     pub(crate) fn is_stopping(&self) -> bool {
         // Acquire: pairs with `stop`.
         self.0.load(Ordering::Acquire) & STOP != 0
+    }
+
+    /// Whether a cooperative stop was asked for by now: the second look of a creator that did not see it, and has published
+    /// a task that was born without it.
+    ///
+    /// Whoever asks sets STOP, then walks the live tasks. This and `stop` are read-modify-writes of one word: either this
+    /// one comes second and sees STOP, or `stop` acquires from here what was published, and the walk finds the newborn.
+    #[inline]
+    pub(crate) fn is_stopping_after_birth(&self) -> bool {
+        // AcqRel: as told; pairs with `stop`.
+        self.0.fetch_or(0, Ordering::AcqRel) & STOP != 0
     }
 
     /// After a poll that returned `Pending`, by the holder of OWNED.
