@@ -389,3 +389,28 @@ fn walker_against_end_and_reuse() {
         assert!(slot.state.try_pin(), "the next tenant lives");
     });
 }
+
+/// A task is created while its creator is asked to stop: either it is born so, or the walk of whoever asks finds it.
+#[test]
+fn birth_against_stop() {
+    check("birth_against_stop", unbounded(), || {
+        let creator = Arc::new(State::born(Traits::default()));
+        // What the walk goes by: whether there is a newborn in its slot.
+        let newborn = Arc::new((AtomicBool::new(false), State::born(Traits::default())));
+        let (creator2, newborn2) = (creator.clone(), newborn.clone());
+        let asker = thread::spawn(move || {
+            creator2.stop();
+            // Relaxed: loom must see no order here but the creator's word.
+            if newborn2.0.load(Relaxed) {
+                newborn2.1.stop();
+            }
+        });
+        let born_so = creator.is_stopping();
+        newborn.0.store(true, Relaxed);
+        if born_so || creator.is_stopping_after_birth() {
+            newborn.1.stop();
+        }
+        asker.join().unwrap();
+        assert!(newborn.1.is_stopping(), "it was not asked");
+    });
+}
