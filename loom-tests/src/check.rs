@@ -27,6 +27,15 @@ pub fn bounded(preemptions: usize) -> Builder {
     builder
 }
 
+/// As [`bounded`], and never more, for a model in which two threads may wait for a third by spinning. To change from one
+/// such thread to another is no preemption, and a longer search has them take turns until loom gives up.
+#[must_use]
+pub fn bounded_for_good(preemptions: usize) -> Builder {
+    let mut builder = unbounded();
+    builder.preemption_bound = Some(preemptions);
+    builder
+}
+
 /// How many preemptions more than a model says. One more takes five to ten times as long; `cargo loom` sets it to 1.
 const DEEPER: &str = "RADDLE_LOOM_DEEPER";
 

@@ -63,7 +63,7 @@ mod deque;
 mod parker;
 mod waker;
 
-pub use check::{bounded, check, unbounded};
+pub use check::{bounded, bounded_for_good, check, unbounded};
 pub use deque::{Steal, Stealer, Worker};
 pub use parker::Parker;
 pub use waker::TestWaker;

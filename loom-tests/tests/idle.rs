@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use loom::cell::UnsafeCell;
 use loom::thread;
-use raddle_loom_tests::{Parker, bounded, check, shim, unbounded};
+use raddle_loom_tests::{Parker, bounded, bounded_for_good, check, shim, unbounded};
 
 use scheduler::idle::{Claimed, Idle, Left};
 use scheduler::injector::Injector;
@@ -285,7 +285,7 @@ fn pinned_push_against_park() {
 /// A pinned and an ordinary task come from two threads while the worker parks: the two claims do not undo each other.
 #[test]
 fn pinned_push_beside_push() {
-    check("pinned_push_beside_push", bounded(2), || {
+    check("pinned_push_beside_push", bounded_for_good(2), || {
         let house = House::new(1);
         let (house2, house3) = (house.clone(), house.clone());
         let pushers = [thread::spawn(move || house2.push_pinned(0)), thread::spawn(move || house3.push())];
