@@ -4,7 +4,6 @@
 //! walks the live ones and marks the descendants. A [`StopRequested`] leaves its waker in the task's side record and
 //! then looks at the bit; whoever asks sets the bit and then takes the wakers: one of the two sees the other.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -14,9 +13,7 @@ use pin_project_lite::pin_project;
 
 use super::frame::Frame;
 use crate::harness::create;
-use crate::harness::join::{Counted, release_walked};
-use crate::harness::runtime_of;
-use crate::task::header::TaskRef;
+use crate::harness::join::Counted;
 
 /// Waits until this task is asked to stop: by [`Task::stop`](crate::Task::stop), or because the program is ending
 /// gracefully ([`Runner::graceful`](crate::Runner::graceful)). Never ready outside of a task.
@@ -142,46 +139,4 @@ impl<F> fmt::Debug for RunUntilStopped<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<RunUntilStopped>")
     }
-}
-
-/// Asks one task and all its descendants to stop. False: it has ended already.
-pub(super) fn stop_tree(task: TaskRef) -> bool {
-    if task.state().is_complete() {
-        return false;
-    }
-    mark(task);
-    let Some(shared) = runtime_of(task) else { return false };
-    let mut alive = Vec::new();
-    shared.walk(|task| alive.push(task));
-    // Numbers are dealt to workers in blocks, so a child's may be smaller than its parent's: until nothing changes.
-    let mut family = HashSet::from([task.header().id]);
-    loop {
-        let known = family.len();
-        family.extend(
-            alive
-                .iter()
-                .filter(|task| task.parent().is_some_and(|parent| family.contains(&parent)))
-                .map(|task| task.header().id)
-                .collect::<Vec<_>>(),
-        );
-        if family.len() == known {
-            break;
-        }
-    }
-    for task in alive {
-        if family.contains(&task.header().id) {
-            mark(task);
-        }
-        release_walked(task);
-    }
-    true
-}
-
-/// Asks one task to stop. True: for the first time.
-pub(super) fn mark(task: TaskRef) -> bool {
-    let first = task.state().stop();
-    if first && let Some(side) = task.side() {
-        side.take_stop_waiters().into_iter().for_each(|waker| waker.wake());
-    }
-    first
 }

@@ -12,9 +12,9 @@ use raddle_io::{Sleep, sleep};
 
 use super::block_on::block_on_thread;
 use super::callbacks;
-use super::stop::stop_tree;
 use super::task_context::TaskContext;
 use crate::harness::join::{Counted, Join};
+use crate::harness::stop::stop_tree;
 use crate::harness::{ambient, create, runtime_of};
 use crate::scheduler::context;
 use crate::task::error::TaskError;

@@ -80,15 +80,11 @@ pub(crate) unsafe fn create_unqueued<F: Future>(worker: &Worker, future: F, birt
     let allocate = |class| worker.allocate(class);
     // SAFETY: passed on.
     let task = unsafe { place(future, allocate, state, id, parent, birth) };
-    if !stopping {
-        // Somebody may have asked between the look and the birth, and have walked past.
-        let asked = match creator {
-            Some(creator) => creator.state().is_stopping_after_birth(),
-            None => worker.shared.ending.is_stopping_after_birth(),
-        };
-        if asked {
-            task.state().stop();
-        }
+    match creator {
+        _ if stopping => {}
+        Some(_) => worker.note_born_unasked(),
+        None if worker.shared.ending.is_stopping_after_birth() => _ = task.state().stop(),
+        None => {}
     }
     worker.count_birth();
     worker.be_watched();

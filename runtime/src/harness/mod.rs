@@ -11,6 +11,7 @@ pub(crate) mod join;
 mod memory;
 mod orphan;
 mod poll;
+pub(crate) mod stop;
 pub(crate) mod waker;
 
 use crate::scheduler::shared::Shared;

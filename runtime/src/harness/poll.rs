@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::cell::{Cell, Stored};
 use super::collector::{self, collect};
-use super::{adopt, drain, memory, waker};
+use super::{adopt, drain, memory, stop, waker};
 use crate::scheduler::context;
 use crate::scheduler::report::{ExceptionContext, forget_payload};
 use crate::scheduler::worker::{Flags, Worker};
@@ -38,6 +38,7 @@ pub(super) unsafe fn run<S: Stored>(task: TaskRef) {
         // which never moves.
         unsafe { Pin::new_unchecked(&mut *(*Cell::<S>::stage(task).as_ptr()).future) }.poll(&mut cx)
     }));
+    stop::look_again(worker, task);
     match polled {
         Ok(Poll::Pending) => {
             let flags = worker.take_flags();

@@ -57,6 +57,8 @@ pub(crate) struct Worker {
     /// The watchdog wants to know, too.
     shows_current: bool,
     flags: Cell<Flags>,
+    /// The present poll has created a task whose creator had not been asked to stop.
+    born_unasked: Cell<bool>,
     /// Tasks pushed during the present poll.
     pushes: Cell<u32>,
     /// A running average, in nanoseconds.
@@ -164,6 +166,7 @@ impl Worker {
             current: Cell::new(None),
             shows_current: shared.config.slow_poll.is_some(),
             flags: Cell::default(),
+            born_unasked: Cell::new(false),
             pushes: Cell::new(0),
             mean_poll: Cell::new(1000),
             tick: Cell::new(0),
@@ -303,6 +306,18 @@ impl Worker {
         let before = self.is_cleaning();
         self.set_cleaning();
         Cleaning { worker: self, before }
+    }
+
+    /// A task was created whose creator had not been asked to stop.
+    #[inline]
+    pub(crate) fn note_born_unasked(&self) {
+        self.born_unasked.set(true);
+    }
+
+    /// Whether there was one since the last time that this was asked.
+    #[inline]
+    pub(crate) fn take_born_unasked(&self) -> bool {
+        self.born_unasked.replace(false)
     }
 
     /// Whether what is being polled is cleanup.

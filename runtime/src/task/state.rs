@@ -315,7 +315,7 @@ impl State {
     }
 
     /// Whether a cooperative stop was asked for by now: the second look of a creator that did not see it, and has published
-    /// a task that was born without it.
+    /// tasks that were born without it.
     ///
     /// Whoever asks sets STOP, then walks the live tasks. This and `stop` are read-modify-writes of one word: either this
     /// one comes second and sees STOP, or `stop` acquires from here what was published, and the walk finds the newborn.
