@@ -10,8 +10,8 @@
 //! call, is not noticed.)
 
 use std::io;
-
-use crate::shim::atomic::{AtomicU32, Ordering};
+// Not the shim's: loom's cannot be in a static, and nothing here happens between threads.
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How many forks lie between the first process and this one.
 static FORKS: AtomicU32 = AtomicU32::new(0);
