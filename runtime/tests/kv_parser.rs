@@ -1,82 +1,23 @@
 //! Promises of the RESP parser of the example `kv_server`: how the network cuts the bytes changes nothing, garbage
 //! never panics, each byte is looked at a bounded number of times, and errors are redis's.
 
-#[path = "../examples/kv/inline.rs"]
-mod inline;
-#[allow(dead_code, reason = "the store uses the rest")]
-#[path = "../examples/kv/resp.rs"]
-mod resp;
+#[path = "common/random.rs"]
+mod random;
+#[path = "property_support/resp_words.rs"]
+mod resp_words;
 
 use std::time::Instant;
 
-use resp::{MAX_BULK, MAX_LINE, Parsed, Parser};
-
-/// Marsaglia's xorshift64*.
-struct Rng(u64);
-
-impl Rng {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as usize % end
-    }
-}
-
-type Words = Vec<Vec<u8>>;
-
-/// All commands in the pieces, up to the error if there is one; the buffer is handled as the server does it.
-fn parse<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> (Vec<Words>, Option<String>) {
-    let (mut parser, mut buffer, mut commands) = (Parser::default(), Vec::new(), Vec::new());
-    for piece in pieces {
-        buffer.extend_from_slice(piece);
-        let mut used = 0;
-        loop {
-            match parser.parse(&buffer[used..]) {
-                Parsed::Incomplete => break,
-                Parsed::Error(text) => return (commands, Some(text)),
-                Parsed::Command { command, length } => {
-                    assert!(length > 0, "a command of no bytes would come for ever");
-                    used += length;
-                    if command.len() > 0 {
-                        commands.push(command.from(0).map(<[u8]>::to_vec).collect());
-                    }
-                }
-            }
-        }
-        buffer.drain(..used);
-    }
-    (commands, None)
-}
+use random::{Rng, pieces};
+use resp_words::resp::{MAX_BULK, MAX_LINE, Parsed, Parser, integer};
+use resp_words::{Words, encode, parse};
 
 fn whole(bytes: &[u8]) -> (Vec<Words>, Option<String>) {
-    parse([bytes])
+    parse(&[bytes])
 }
 
 fn words(texts: &[&str]) -> Words {
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
-}
-
-fn encoded(command: &Words) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", command.len()).into_bytes();
-    for word in command {
-        bytes.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        bytes.extend_from_slice(word);
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes
-}
-
-/// Cuts `bytes` at random places.
-fn pieces<'b>(mut bytes: &'b [u8], rng: &mut Rng) -> Vec<&'b [u8]> {
-    let mut pieces = Vec::new();
-    let longest = [1, 3, 20, 1000][rng.below(4)];
-    while !bytes.is_empty() {
-        let (piece, rest) = bytes.split_at((1 + rng.below(longest)).min(bytes.len()));
-        pieces.push(piece);
-        bytes = rest;
-    }
-    pieces
 }
 
 #[test]
@@ -94,9 +35,9 @@ fn commands_survive_every_random_cut() {
                     .collect()
             })
             .collect();
-        let bytes: Vec<u8> = commands.iter().flat_map(encoded).collect();
+        let bytes: Vec<u8> = commands.iter().flat_map(encode).collect();
         let cut = pieces(&bytes, &mut rng);
-        assert_eq!(parse(cut), (commands, None), "round {round}");
+        assert_eq!(parse(&cut), (commands, None), "round {round}");
     }
 }
 
@@ -111,14 +52,14 @@ fn garbage_never_panics_and_means_the_same_in_pieces() {
             .map(|_| if rng.below(8) == 0 { rng.below(256) as u8 } else { LIKELY[rng.below(LIKELY.len())] })
             .collect();
         let cut = pieces(&garbage, &mut rng);
-        assert_eq!(parse(cut), whole(&garbage), "round {round}: {:?}", String::from_utf8_lossy(&garbage));
+        assert_eq!(parse(&cut), whole(&garbage), "round {round}: {:?}", String::from_utf8_lossy(&garbage));
     }
 }
 
 #[test]
 fn damaged_commands_never_panic() {
     let mut rng = Rng(0x5eed_0003);
-    let good = encoded(&words(&["SET", "key", "some value", "EX", "100"])).repeat(3);
+    let good = encode(&words(&["SET", "key", "some value", "EX", "100"])).repeat(3);
     for _ in 0..5_000 {
         let mut bytes = good.clone();
         for _ in 0..1 + rng.below(4) {
@@ -130,7 +71,7 @@ fn damaged_commands_never_panic() {
             }
         }
         let cut = pieces(&bytes, &mut rng);
-        assert_eq!(parse(cut), whole(&bytes));
+        assert_eq!(parse(&cut), whole(&bytes));
     }
 }
 
@@ -138,7 +79,7 @@ fn damaged_commands_never_panic() {
 fn many_arguments_byte_by_byte_take_linear_time() {
     // A parser that begins anew with each byte would look at 2·10^10 of them: hours, and not a fraction of a second.
     let command = words(&["x"; 30_000]);
-    let bytes = encoded(&command);
+    let bytes = encode(&command);
     let start = Instant::now();
     let (mut parser, mut looked_at) = (Parser::default(), 0);
     for end in 0..bytes.len() {
@@ -215,6 +156,6 @@ fn numbers_are_as_redis_writes_them() {
         ("1x", None),
     ];
     for (text, number) in cases {
-        assert_eq!(resp::integer(text.as_bytes()), number, "{text:?}");
+        assert_eq!(integer(text.as_bytes()), number, "{text:?}");
     }
 }

@@ -4,27 +4,18 @@
 #[allow(dead_code, reason = "the server uses the rest")]
 #[path = "../examples/kv/mod.rs"]
 mod kv;
+#[path = "common/random.rs"]
+mod random;
 
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use kv::Shared;
 use kv::session::{Next, Session};
+use random::{Rng, pieces};
 
-/// Marsaglia's xorshift64*.
-struct Rng(u64);
-
-impl Rng {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as usize % end
-    }
-
-    fn pick<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        words[self.below(words.len())]
-    }
+fn pick<'a>(rng: &mut Rng, words: &[&'a str]) -> &'a str {
+    words[rng.below(words.len())]
 }
 
 /// All answers to the pieces, sent to a new server.
@@ -44,17 +35,6 @@ fn answers<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Vec<u8> {
         }
     }
     answers
-}
-
-/// Cuts `bytes` at random places.
-fn pieces<'b>(mut bytes: &'b [u8], rng: &mut Rng) -> Vec<&'b [u8]> {
-    let (mut pieces, longest) = (Vec::new(), [1, 5, 50, 5000][rng.below(4)]);
-    while !bytes.is_empty() {
-        let (piece, rest) = bytes.split_at((1 + rng.below(longest)).min(bytes.len()));
-        pieces.push(piece);
-        bytes = rest;
-    }
-    pieces
 }
 
 /// A command that may be a good one; nothing that depends on the time.
@@ -91,11 +71,11 @@ fn command(rng: &mut Rng) -> Vec<u8> {
     ];
     const WORDS: &[&str] = &["a", "b", "c", "1", "-1", "0", "2", "x y", "NX", "XX", "get", "docs", "\r\n", ""];
     // Who has subscribed may do little else, so that comes rarely.
-    let name = match rng.pick(NAMES) {
+    let name = match pick(rng, NAMES) {
         "subscribe" if rng.below(10) > 0 => "unsubscribe",
         name => name,
     };
-    let words: Vec<_> = std::iter::once(name).chain((0..rng.below(5)).map(|_| rng.pick(WORDS))).collect();
+    let words: Vec<_> = std::iter::once(name).chain((0..rng.below(5)).map(|_| pick(rng, WORDS))).collect();
     let mut bytes = format!("*{}\r\n", words.len());
     words.iter().for_each(|word| bytes.push_str(&format!("${}\r\n{word}\r\n", word.len())));
     bytes.into_bytes()

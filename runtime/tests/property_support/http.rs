@@ -5,7 +5,8 @@
 mod conversation;
 
 use self::conversation::{Conversation, Next};
-use super::{Check, Input, pieces};
+use super::random::{Rng, pieces};
+use super::{Check, Input};
 
 pub(crate) const CHECK: Check = Check {
     run: check,
@@ -40,11 +41,11 @@ fn check(bytes: &[u8]) {
     let seed = input.word();
     let rest = input.rest();
     let whole = talk(&[rest]);
-    assert_eq!(talk(&pieces(rest, seed)), whole);
+    assert_eq!(talk(&pieces(rest, &mut Rng(seed))), whole);
     // Heads of the greatest length, too: the limit must not depend on the pieces either.
     if seed.is_multiple_of(4) {
         let long: Vec<u8> = rest.iter().copied().cycle().take(if rest.is_empty() { 0 } else { 9000 }).collect();
-        assert_eq!(talk(&pieces(&long, seed / 4)), talk(&[&long]));
+        assert_eq!(talk(&pieces(&long, &mut Rng(seed / 4))), talk(&[&long]));
     }
     let (answers, _, is_idle) = whole;
     assert!(answers.is_empty() || answers.starts_with(b"HTTP/1.1 "), "{:?}", String::from_utf8_lossy(&answers));

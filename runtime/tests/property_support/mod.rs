@@ -2,12 +2,17 @@
 
 mod http;
 mod pages;
+#[path = "../common/random.rs"]
+mod random;
 mod resp;
+mod resp_words;
 mod stream_reader;
 mod wheel;
 
 pub(crate) use self::http::CHECK as HTTP;
 pub(crate) use self::pages::CHECK as PAGES;
+#[allow(unused_imports, reason = "a fuzzer has its own")]
+pub(crate) use self::random::Rng;
 pub(crate) use self::resp::CHECK as RESP;
 pub(crate) use self::stream_reader::CHECK as STREAM_READER;
 pub(crate) use self::wheel::CHECK as WHEEL;
@@ -51,31 +56,4 @@ impl<'a> Input<'a> {
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
-}
-
-/// Marsaglia's xorshift64*.
-pub(crate) struct Rng(pub(crate) u64);
-
-impl Rng {
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        // Zero would stay zero.
-        self.0 |= u64::from(self.0 == 0);
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as usize % end
-    }
-}
-
-/// Cuts `bytes` into pieces, none of them empty, at places that the seed says.
-pub(crate) fn pieces(mut bytes: &[u8], seed: u64) -> Vec<&[u8]> {
-    let mut rng = Rng(seed);
-    let longest = [1, 3, 20, 1000][rng.below(4)];
-    let mut pieces = Vec::new();
-    while !bytes.is_empty() {
-        let (piece, rest) = bytes.split_at((1 + rng.below(longest)).min(bytes.len()));
-        pieces.push(piece);
-        bytes = rest;
-    }
-    pieces
 }

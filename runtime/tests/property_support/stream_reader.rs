@@ -7,7 +7,8 @@ use std::task::{Context, Poll, Waker};
 
 use raddle::{Feeder, ReadError, StreamReader};
 
-use super::{Check, Input, pieces};
+use super::random::{Rng, pieces};
+use super::{Check, Input};
 
 pub(crate) const CHECK: Check = Check {
     run: check,
@@ -59,7 +60,7 @@ fn check(bytes: &[u8]) {
     let (seed, limit) = (input.word(), 1 + input.below(40));
     let ops: Vec<Op> = (0..READS).map(|_| op(&mut input)).collect();
     let data = input.rest();
-    let one = run(data, &pieces(data, seed), limit, &ops, seed);
+    let one = run(data, &pieces(data, &mut Rng(seed)), limit, &ops, seed);
     let other = run(data, &[data], limit, &ops, !seed);
     let depends = |(op, got): (&Op, &Got)| matches!((op, got), (Op::Some(_), _) | (Op::Line, Got::TooLong(_)));
     for (at, op) in ops.iter().enumerate() {
