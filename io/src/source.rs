@@ -21,10 +21,11 @@
 //! next waiter by itself. The number on an operation's [`Ticket`] tells "still in the list" from "has the turn".
 //!
 //! Beside the list each direction has one place for `poll_*` functions. These have no future that could be dropped and
-//! pass a turn on, so they get none: every event wakes that place in addition.
+//! pass a turn on, so they get none: an event wakes that place in addition.
 //!
-//! So an event that finds a direction ready already wakes nobody there, and takes no lock: whoever may be in the list, the
-//! turn is given. Only the end of a direction wakes in any case, and all of them. That spares most events the lock of the
+//! An event that finds a direction ready already wakes nobody there, and takes no lock: whoever may be in the list, the
+//! turn is given, and who has left a waker in the place looks at the word once more. Only the end of a direction wakes in
+//! any case, and all of them. That spares most events the lock of the
 //! direction that is not waited for, since epoll says "writable" with every event that says "readable".
 //!
 //! An operation puts its waker in and looks at the word AGAIN before it says `Pending`. The reactor changes the word
@@ -78,11 +79,11 @@ impl Side {
         result
     }
 
-    /// Asked by an operation that was in the list. It has put itself in before, so if it reads 0 it was popped; and
-    /// whoever popped it, in a section of the lock that comes after all insertions that this must not overlook, woke it
-    /// and so handed the count on. Who is inserted after that section sees in the second look what its event said.
+    /// Asked by an operation that was in the list. It counted itself before, so a 0 that it reads was written when it had
+    /// been popped. Then whoever waits by now was put in after that pop, and has seen in the second look that the
+    /// direction is ready, or was popped or will be by a later event: nobody depends on this one's turn.
     fn nobody_is_listed(&self) -> bool {
-        // Relaxed: ordered by the lock and the wake-up, as told above.
+        // Relaxed: the order of the writes to this one number is all that is needed, as told above.
         self.listed.load(Ordering::Relaxed) == 0
     }
 }

@@ -36,7 +36,8 @@ use crate::sleep::{Sleep, sleep};
 /// What one accepted connection costs of a poll's budget: 16 connections, then others have their turn.
 const COST: u16 = 8;
 
-/// So many connections in a row may have gone away before accepting pauses. Picked from thin air.
+/// So many connections in a row may have gone away before accepting pauses. A guess: a crowd that gives up, and some tens
+/// of microseconds.
 const GONE_AT_MOST: usize = 64;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);

@@ -1,7 +1,7 @@
 //! Asking a task to come to an end by itself.
 //!
 //! A stop is a bit in the task's state word. It is inherited at birth; for tasks that are there already, whoever asks
-//! walks the live ones and marks the descendants. A [`StopRequested`] leaves its waker in the task's side record and
+//! walks the live ones and marks the descendants (`harness/stop.rs`). A [`StopRequested`] leaves its waker in the task's side record and
 //! then looks at the bit; whoever asks sets the bit and then takes the wakers: one of the two sees the other.
 
 use std::fmt;

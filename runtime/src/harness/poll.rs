@@ -38,9 +38,9 @@ pub(super) unsafe fn run<S: Stored>(task: TaskRef) {
         // which never moves.
         unsafe { Pin::new_unchecked(&mut *(*Cell::<S>::stage(task).as_ptr()).future) }.poll(&mut cx)
     }));
-    stop::look_again(worker, task);
     match polled {
         Ok(Poll::Pending) => {
+            stop::look_again(worker, task);
             let flags = worker.take_flags();
             if flags.just_yielded() {
                 return worker.push_back(task);
@@ -127,6 +127,7 @@ unsafe fn finish<S: Stored>(worker: &Worker, task: TaskRef, output: Result<S::Ou
         guard(task, "a task's future panicked while it was dropped", drop_future);
         (*stage).output = output;
     }
+    stop::look_again(worker, task);
     let flags = worker.take_flags();
     if !flags.are_quiet() || task.has_side() {
         return drain::end(worker, task, outcome, flags);

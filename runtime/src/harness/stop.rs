@@ -2,10 +2,10 @@
 //!
 //! A task inherits STOP from its creator, and whoever asks sets the creator's STOP and then walks the live tasks. The
 //! feared interleaving: the creator looks, the walk goes by, and the newborn is published after it. So a creator looks
-//! again when the poll that created something is over, by a read-modify-write of its own word. `State::stop` is one of the
-//! same word: either it came first and is seen here, or it acquires all births of that poll for its walk. The second look
-//! belongs to the poll, not to each birth: there it would wait for every store to the new slot, which took twice as long
-//! as creating the task.
+//! again when a poll in which it created something is over, or its future has been dropped, by a read-modify-write of its
+//! own word. `State::stop` is one of the same word: either it came first and is seen here, or it acquires all births of
+//! that poll for its walk. (The second look belongs to the poll and not to each birth because a read-modify-write waits
+//! for the stores to the new slot, which by the end of the poll have left.)
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use super::runtime_of;
 use crate::scheduler::worker::Worker;
 use crate::task::header::TaskRef;
 
-/// After a poll in which tasks may have been born without having been asked.
+/// After a poll, or the drop of a future, in which tasks may have been born without having been asked.
 #[inline]
 pub(super) fn look_again(worker: &Worker, creator: TaskRef) {
     if worker.take_born_unasked() && creator.state().is_stopping_after_birth() {

@@ -33,7 +33,7 @@ const FEW_POLLS: u64 = 64;
 const RUNNABLE_TICKS: u32 = 3;
 /// Ticks with everybody parked before the watchdog sleeps: a quarter of a second.
 const TICKS_BEFORE_SLEEP: u32 = 125;
-/// A look that comes so much later than it should: it was not for want of a core. Picked from thin air.
+/// A look that comes so much later than it should: that is hardly for want of a core. A guess.
 const STANDSTILL: Duration = Duration::from_millis(100);
 
 /// What was seen of a worker at the last tick.

@@ -181,7 +181,7 @@ fn a_reset_is_an_error_at_once() {
             .into_iter()
             .map(|stream| {
                 create_task(async move {
-                    // Half of them write and read, until that is over; so do the others, with pauses.
+                    // Until that is over.
                     loop {
                         if let Err(error) = exchange(&stream, 3, 10_000).await {
                             return error.downcast::<std::io::Error>().unwrap().kind();
