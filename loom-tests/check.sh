@@ -28,7 +28,7 @@ nightly=${RADDLE_NIGHTLY:-nightly}
 target_dir=${CARGO_TARGET_DIR:-$PWD/target}
 suppressions=$here/suppressions
 host=$(rustc -vV | sed -n 's/^host: //p')
-stress=(-p raddle --test stress_scheduler --test stress_timers --test stress_tcp)
+stress=(-p raddle --test stress_scheduler --test stress_timers --test stress_tcp --test stress_sync --test stress_wakes)
 failed=() skipped=()
 # Of all tests those that can be judged over malloc, which is not what `memory` measures, and that need no features: those
 # are about other people's code.

@@ -25,8 +25,8 @@
 //!
 //! An event that finds a direction ready already wakes nobody there, and takes no lock: whoever may be in the list, the
 //! turn is given, and who has left a waker in the place looks at the word once more. Only the end of a direction wakes in
-//! any case, and all of them. That spares most events the lock of the
-//! direction that is not waited for, since epoll says "writable" with every event that says "readable".
+//! any case, and all of them. That spares most events the lock of the direction that is not waited for, since epoll says
+//! "writable" with every event that says "readable".
 //!
 //! An operation puts its waker in and looks at the word AGAIN before it says `Pending`. The reactor changes the word
 //! and then takes the lock. So either the reactor finds the waker, or its lock came first and the second look sees the

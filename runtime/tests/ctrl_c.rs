@@ -2,6 +2,7 @@
 //! its own, this test binary again, and is sent signals when it says that it is ready.
 
 mod common;
+mod signal_support;
 
 use std::future::pending;
 use std::io::{BufRead, BufReader, Write};
@@ -113,6 +114,8 @@ fn program(name: &str) {
 #[test]
 fn child() {
     if let Ok(name) = std::env::var(PROGRAM) {
+        // A shell lets its background jobs ignore Ctrl-C, and so would this.
+        let _alone = signal_support::alone();
         program(&name);
     }
 }
@@ -267,6 +270,7 @@ fn demonstration() {
     if std::env::var(PROGRAM).as_deref() != Ok("demonstration") {
         return;
     }
+    let _alone = signal_support::alone();
     (0..200).for_each(|_| demonstrate(virtual_runner));
     for workers in [1, 2, 8] {
         (0..5).for_each(|_| demonstrate(|| Runner::new().workers(workers)));

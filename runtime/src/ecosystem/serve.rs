@@ -27,7 +27,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// hyper's buffers may reach four times as much for a client that sends, asks for it back and does not read: with this,
-/// it stays within 64 KiB. So it does with what is below, over HTTP/2.
+/// it stays within 64 KiB. So it does over HTTP/2 with what is below, but for the window.
 const MAX_HEADER: usize = 12 * 1024;
 /// How much of each answer is taken from the service before the client has taken it.
 const HTTP2_SEND_BUFFER: usize = 4 * 1024;
@@ -54,10 +54,10 @@ const PING_EVERY: Duration = Duration::from_secs(60);
 /// A slow client, or one that never reads, costs at most 64 KiB of memory with the settings as they are, and usually
 /// half of that. Over TLS it may be 40 KiB more, for records that come and go. Over HTTP/2 it may be 64 KiB more, if it
 /// sends a body that the service does not read: so much the protocol gives to every connection; and each request beyond
-/// the first, of at most 100 at a time, may take 32 KiB of its own. Not counted is what belongs to the service: a piece of a
-/// body is as large as the service made it, bodies that it gathers before it looks at them (axum's extractors stop at
-/// 2 MB, see its `DefaultBodyLimit`), and the messages of WebSockets. Pieces of few bytes are dear: over HTTP/2 each that
-/// waits costs some hundred bytes more.
+/// the first, of at most 100 at a time, may take 32 KiB of its own. Not counted is what belongs to the service: a piece
+/// of a body is as large as the service made it, bodies that it gathers before it looks at them (axum's extractors stop
+/// at 2 MB, see its `DefaultBodyLimit`), and the messages of WebSockets. Pieces of few bytes are dear: over HTTP/2 each
+/// that waits costs some hundred bytes more.
 ///
 /// Nobody stays for ever: see [`header_timeout`](Serve::header_timeout) and [`write_timeout`](Serve::write_timeout). How
 /// long a body may take is the service's affair.
