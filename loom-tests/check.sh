@@ -4,7 +4,7 @@
 #   loom-tests/check.sh fast      a few minutes; part of .ci/run
 #   loom-tests/check.sh deep      an hour or so
 #
-# Each step builds into a directory of its own below the target directory. A tool that is missing is skipped, and said
+# Each step builds into a directory of its own below the target directory; with CI=true it is removed after the step. A tool that is missing is skipped, and said
 # so. Any report of any tool fails the run; what is none is listed, with reasons, in suppressions/.
 #
 # A stress program prints its seed: RADDLE_SEED=… cargo test -p raddle --test stress_scheduler runs it again.
@@ -43,6 +43,8 @@ done
 
 # Enough for a report to name its lines, and half the work for the linker.
 export CARGO_PROFILE_DEV_DEBUG=line-tables-only
+# Nothing is built twice here, and what would be kept for that is as large as the programs.
+export CARGO_INCREMENTAL=0
 
 # std is not instrumented, hence not of "the same ABI"; `--target` keeps build scripts and macros free of it all.
 instrument() {
@@ -68,6 +70,10 @@ step() {
     else
         failed+=("$name")
         echo "== $name: FAILED, $((SECONDS - begun)) s"
+    fi
+    if [[ ${CI:-} == true ]]; then
+        du -sh "$target_dir/check-$name"
+        rm -rf "$target_dir/check-$name"
     fi
 }
 
