@@ -19,6 +19,11 @@ impl Counter {
         self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
+    pub(crate) fn set(&self, number: u64) {
+        // Relaxed: nothing is read by it.
+        self.0.store(number, Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }

@@ -33,6 +33,8 @@ pub(crate) struct Remote {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) polls: Counter,
+    /// The poll in the middle of which it last looked for help.
+    pub(crate) called_at: Counter,
     pub(crate) turns: Counter,
     pub(crate) spawned: Counter,
     pub(crate) completed: Counter,

@@ -2,8 +2,8 @@
 //!
 //! With several workers, a task goes from next slot, deque and pinned queue; every [`MAINTENANCE_TICKS`] ticks, or
 //! when the watchdog asks, the worker looks at its reactor, its timers, the injector, and at stuck neighbours. Out of
-//! work it takes a batch from the injector, then searches the others' deques once, then parks in its reactor: no
-//! spinning, and no look at the reactor without blocking before the one that blocks.
+//! work it takes a batch from the injector, then searches the others' deques once (`search.rs`), then parks in its reactor:
+//! no look at the reactor without blocking before the one that blocks.
 //!
 //! One worker runs in asyncio's order instead: events, then timers that are due in deadline order, then what was
 //! ready at the start of the turn; what becomes ready meanwhile waits for the next turn.
@@ -22,8 +22,6 @@ use crate::task::header::TaskRef;
 const MAINTENANCE_TICKS: u32 = 61;
 /// The reactor is not asked more often than this under load.
 const REACTOR_INTERVAL_NS: u64 = 100_000;
-/// Tasks taken from the injector at once.
-const INJECTOR_BATCH: usize = 128;
 /// Room that the pinned queue keeps when memory is given back.
 const PINNED_KEPT: usize = 256;
 /// An idle worker waits this long before it gives the memory of empty pages back.
@@ -137,7 +135,7 @@ impl Worker {
     }
 
     #[inline]
-    fn next_task(&self, tick: u32) -> Option<TaskRef> {
+    pub(super) fn next_task(&self, tick: u32) -> Option<TaskRef> {
         if tick & 1 == 0 {
             self.pinned.borrow_mut().pop_front().or_else(|| self.queue.pop(&self.remote().queue))
         } else {
@@ -185,50 +183,6 @@ impl Worker {
         self.remote().counters.turns.add_one();
         self.reactor.turn();
         self.measured.set(Measured { turn_ns: self.measured.get().at_ns, ..self.measured.get() });
-    }
-
-    fn take_injected(&self) -> usize {
-        let pinned = self.remote().inbox.take(usize::MAX, |task| self.pinned.borrow_mut().push_back(task));
-        let share = self.shared.injector.len() / self.shared.config.workers + 1;
-        pinned + self.shared.injector.take(share.min(INJECTOR_BATCH), |task| self.queue.push_back(task))
-    }
-
-    /// Work from elsewhere.
-    fn find_task(&self) -> Option<TaskRef> {
-        if self.take_injected() > 0 {
-            self.leave_search(0);
-            return self.next_task(0);
-        }
-        if !self.searching.get() {
-            self.searching.set(self.shared.idle.start_searching());
-        }
-        if !self.searching.get() {
-            return None;
-        }
-        let remotes = &self.shared.remotes;
-        let first = self.rng.below(remotes.len());
-        for victim in (first..remotes.len()).chain(0..first).filter(|victim| *victim != self.index) {
-            if let Some(task) = remotes[victim].queue.steal_into(&self.queue) {
-                self.remote().counters.steals.add_one();
-                self.leave_search(victim);
-                return Some(task);
-            }
-        }
-        if self.shared.any_stuck() && self.rescue() {
-            self.leave_search(0);
-            return self.next_task(0);
-        }
-        None
-    }
-
-    /// Out of the searching state with work in hand: the last one out looks whether there is more.
-    fn leave_search(&self, victim: usize) {
-        if self.searching.replace(false)
-            && self.shared.idle.stop_searching()
-            && (self.shared.injector.len() > 0 || self.shared.remotes[victim].queue.len() > 0)
-        {
-            self.shared.wake_one();
-        }
     }
 
     fn park(&self) {

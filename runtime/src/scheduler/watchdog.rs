@@ -1,7 +1,8 @@
 //! The watchdog: one thread per runtime that looks on and never runs a task.
 //!
 //! It is the only periodic sleeper. Workers park without time-outs; the watchdog looks at each worker that is not
-//! parked, every 2 ms, or every millisecond while somebody seems to be in a long poll:
+//! parked, every 2 ms, every millisecond while somebody seems to be in a long poll, and less often where nobody was for a
+//! while (`pace.rs`):
 //!
 //! * The poll counter has not moved: the worker is stuck, if it is blocked in the system. One that is runnable may
 //!   merely be waiting for a core, so it counts as stuck after [`RUNNABLE_TICKS`] ticks. (A server's worker that had
@@ -18,6 +19,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::config::cores;
+use super::pace::{Pace, Sight};
 use super::phase::Phase;
 use super::probe::Probe;
 use super::report::ExceptionContext;
@@ -25,14 +28,10 @@ use super::shared::Shared;
 use crate::shim::Arc;
 use crate::shim::atomic::Ordering;
 
-const TICK: Duration = Duration::from_millis(2);
-const TICK_WHEN_SLOW: Duration = Duration::from_millis(1);
-/// Fewer polls than this in a tick: they are long, so look again sooner.
+/// Fewer polls than this between two looks: they are long, so look again sooner.
 const FEW_POLLS: u64 = 64;
 /// Ticks without a new poll after which a runnable worker counts as stuck: about 3 ms, the system's time slice.
 const RUNNABLE_TICKS: u32 = 3;
-/// Ticks with everybody parked before the watchdog sleeps: a quarter of a second.
-const TICKS_BEFORE_SLEEP: u32 = 125;
 /// A look that comes so much later than it should: that is hardly for want of a core. A guess.
 const STANDSTILL: Duration = Duration::from_millis(100);
 
@@ -64,15 +63,13 @@ impl Seen {
 /// The life of the watchdog thread.
 pub(super) fn watch(shared: &Arc<Shared>) {
     let mut seen: Vec<Seen> = (0..shared.config.workers).map(|_| Seen::default()).collect();
-    let mut quiet = 0;
+    let mut pace = Pace::new(cores());
     let mut looked = Instant::now();
-    // The first look, and the first after a sleep, comes at once: what it sees is what later ones compare with.
-    let mut tick = Duration::ZERO;
     loop {
-        shared.threads.park_watchdog(Some(tick));
+        shared.threads.park_watchdog(Some(pace.tick()));
         // Read once for all that this look judges: a standstill that comes later in it is noticed by the next.
         let now = Instant::now();
-        if now - looked > tick + STANDSTILL {
+        if now - looked > pace.tick() + STANDSTILL {
             seen.iter_mut().for_each(|seen| seen.begin_anew(now));
         }
         looked = now;
@@ -81,23 +78,20 @@ pub(super) fn watch(shared: &Arc<Shared>) {
             Phase::Frozen => {
                 forget(shared, &mut seen);
                 shared.threads.wait_for_thaw(shared);
-                tick = Duration::ZERO;
+                pace.begin_anew();
                 continue;
             }
             Phase::Running | Phase::Closing => {}
         }
         shared.retry_failed_starts();
-        if !shared.idle.all_parked() {
-            quiet = 0;
-            tick = if look(shared, &mut seen, now) { TICK_WHEN_SLOW } else { TICK };
-            continue;
-        }
-        forget(shared, &mut seen);
-        tick = TICK;
-        quiet += 1;
-        if quiet >= TICKS_BEFORE_SLEEP {
-            quiet = 0;
-            tick = Duration::ZERO;
+        let sight = if shared.idle.all_parked() {
+            forget(shared, &mut seen);
+            Sight { parked: true, ..Sight::default() }
+        } else {
+            look(shared, &mut seen, now)
+        };
+        if pace.after(sight) {
+            pace.begin_anew();
             have_memory_collected(shared);
             if shared.idle.watchdog_may_sleep() && shared.phase.get() != Phase::Stopped {
                 shared.threads.park_watchdog(None);
@@ -106,9 +100,9 @@ pub(super) fn watch(shared: &Arc<Shared>) {
     }
 }
 
-/// One look at everybody. True: some poll may be a long one.
-fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> bool {
-    let mut slow = false;
+/// One look at everybody.
+fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> Sight {
+    let mut sight = Sight::default();
     for (index, (remote, last)) in shared.remotes.iter().zip(seen).enumerate() {
         // Relaxed: a number; none yet, or a stale one, misleads for a tick.
         let thread = remote.thread.load(Ordering::Relaxed);
@@ -133,10 +127,11 @@ fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> bool {
         } else if watched && last.still == 0 && turns == last.turns {
             remote.turn_due.store(true, Ordering::Relaxed);
         }
-        slow |= awake && polls.wrapping_sub(last.polls) < FEW_POLLS;
+        sight.stuck |= stuck;
+        sight.slow |= awake && polls.wrapping_sub(last.polls) < FEW_POLLS;
         (last.awake, last.polls, last.turns) = (awake, polls, turns);
     }
-    slow
+    sight
 }
 
 /// Reports the poll that a worker is in once it has lasted longer than `limit`.

@@ -17,6 +17,7 @@ use super::phase::Phase;
 use super::remote::Remote;
 use super::resolve;
 use super::run_queue::LocalQueue;
+use super::search::Stolen;
 use super::shared::{Seed, Shared};
 use crate::rng::Rng;
 use crate::shim::Arc;
@@ -65,6 +66,7 @@ pub(crate) struct Worker {
     pub(super) mean_poll: Cell<u64>,
     pub(super) tick: Cell<u32>,
     pub(super) searching: Cell<bool>,
+    pub(super) stolen: Cell<Option<Stolen>>,
     pub(super) measured: Cell<Measured>,
     pub(super) rng: Rng,
     /// The task whose completion ends the present `run`; worker 0 only.
@@ -171,6 +173,7 @@ impl Worker {
             mean_poll: Cell::new(1000),
             tick: Cell::new(0),
             searching: Cell::new(false),
+            stolen: Cell::default(),
             measured: Cell::default(),
             rng: Rng::seeded(seed.index as u64 + 1),
             main: Cell::new(None),
@@ -240,6 +243,7 @@ impl Worker {
         let pushes = self.pushes.get() + 1;
         self.pushes.set(pushes);
         if pushes > PUSHES_BEFORE_SHARING && self.shared.idle.may_wake() {
+            self.remote().counters.called_at.set(self.remote().counters.polls.get());
             self.share(self.mean_poll.get().max(UNKNOWN_POLL_NS));
         }
     }
