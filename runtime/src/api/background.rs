@@ -8,7 +8,8 @@ use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
 use super::handle::Handle;
-use super::runner::{RunError, Runner};
+use super::run_error::RunError;
+use super::runner::Runner;
 use crate::scheduler::context;
 
 /// A runtime that a thread of its own runs, until this is dropped. Made by [`Runner::in_background`].

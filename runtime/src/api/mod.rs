@@ -25,8 +25,10 @@ pub(crate) mod metrics;
 pub(crate) mod protect;
 #[allow(unsafe_code)]
 pub(crate) mod race;
+pub(crate) mod run_error;
 #[allow(unsafe_code)]
 pub(crate) mod runner;
+mod runner_options;
 pub(crate) mod scoped;
 pub(crate) mod shield;
 mod shutdown;

@@ -1,27 +1,24 @@
 //! Running a program: `run` and `Runner`.
 
-use std::error::Error;
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::io;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raddle_io::Clock;
 use raddle_io::reactor::Reactor;
 
 use super::handle::Handle;
 use super::inspect::find_task;
 use super::interrupt::{Interrupts, Target, end_process_by};
+use super::run_error::RunError;
 use crate::harness::ambient;
 use crate::harness::create::create_main;
 use crate::harness::join::{Counted, Join, is_current};
 use crate::scheduler::config::Config;
 use crate::scheduler::context;
 use crate::scheduler::phase::Phase;
-use crate::scheduler::report::ExceptionContext;
 use crate::scheduler::shared::Shared;
 use crate::scheduler::worker::Worker;
 use crate::signal::Signal;
@@ -72,7 +69,7 @@ pub fn run<F: IntoFuture>(main: F) -> F::Output {
 /// assert_eq!(runner.run(async { 2 }), 2);
 /// ```
 pub struct Runner {
-    config: Config,
+    pub(super) config: Config,
     runtime: Option<Runtime>,
     /// What cancelled the last main, still handled: it is about to end the process, or the caller will be told.
     interrupted: Option<(Signal, Interrupts)>,
@@ -95,142 +92,6 @@ impl Runner {
 
     pub(super) fn with_config(config: Config) -> Runner {
         Runner { config, runtime: None, interrupted: None, is_interruption_known: false, _local: PhantomData }
-    }
-
-    /// How many workers there are at most, the calling thread among them; the others start when there is surplus
-    /// work. One worker runs tasks in asyncio's order.
-    ///
-    /// # Panics
-    /// When `n` is 0.
-    #[track_caller]
-    pub fn workers(mut self, n: usize) -> Runner {
-        assert!(n > 0, "workers(0): at least 1");
-        assert!(n <= 1024, "workers({n}): at most 1024");
-        self.config.workers = n;
-        self
-    }
-
-    /// The prefix of thread names; `raddle` unless said otherwise.
-    pub fn name(mut self, prefix: &str) -> Runner {
-        self.config.name = prefix.to_owned();
-        self
-    }
-
-    /// How long the end of the runtime waits for tasks that are stuck in a poll and for blocking threads; 5 s unless
-    /// said otherwise. What is stuck longer is reported and left behind.
-    pub fn grace(mut self, grace: Duration) -> Runner {
-        self.config.grace = Some(grace);
-        self
-    }
-
-    /// How many threads [`to_thread`](crate::to_thread) uses at most; cores + 4, and at most 32, unless said
-    /// otherwise.
-    ///
-    /// # Panics
-    /// When `max` is 0.
-    #[track_caller]
-    pub fn blocking_threads(mut self, max: usize) -> Runner {
-        assert!(max > 0, "blocking_threads(0): at least 1");
-        self.config.blocking_threads = max;
-        self
-    }
-
-    /// Who is told of errors that nobody awaits; they go to stderr unless said otherwise.
-    pub fn on_exception(mut self, f: impl Fn(&ExceptionContext) + Send + Sync + 'static) -> Runner {
-        self.config.on_exception = Some(Arc::new(f));
-        self
-    }
-
-    /// Whether Ctrl-C cancels main, if the program does not handle SIGINT itself; `#[raddle::main]` asks for it.
-    ///
-    /// Main's async cleanup and that of all other tasks is awaited, and then the process ends the way SIGINT ends one
-    /// (status 130 in a shell); [`try_run`](Runner::try_run) returns [`RunError::Interrupted`] instead. A second Ctrl-C
-    /// cuts the cleanup, a third has its default action. If main gives its value all the same, that is returned.
-    ///
-    /// Nothing is done where SIGINT does not have its default action when a run begins (a shell lets its background jobs
-    /// ignore it), and while somebody listens to it ([`ctrl_c`](crate::signal::ctrl_c)). When the run is over, the
-    /// default action is put back. One that comes while the runner is dropped is raised again after the cleanup.
-    ///
-    /// # Examples
-    /// ```standalone_crate
-    /// use std::future::pending;
-    /// use raddle::{FinallyExt, RunError, Runner};
-    ///
-    /// # // A shell lets its background jobs ignore it.
-    /// # unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
-    /// let serve = async {
-    /// #   rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::INT).unwrap();
-    ///     pending::<()>().await // until somebody presses Ctrl-C
-    /// };
-    /// let serve = serve.finally(|_exit| async { println!("saved") });
-    /// let ended = Runner::new().handle_ctrl_c(true).try_run(serve);
-    /// assert!(matches!(ended, Err(RunError::Interrupted)));
-    /// ```
-    pub fn handle_ctrl_c(mut self, on: bool) -> Runner {
-        self.config.ctrl_c = on;
-        self
-    }
-
-    /// Lets the first Ctrl-C or SIGTERM ask every task to stop ([`stop_requested`](crate::stop_requested)), and cancels
-    /// main if it has not ended `patience` later. The second one cancels main at once, the third cuts its cleanup.
-    ///
-    /// A main that returns when it was asked to stop gives its value, as always. For the rest see
-    /// [`handle_ctrl_c`](Runner::handle_ctrl_c), which need not be asked for besides.
-    ///
-    /// # Examples
-    /// ```standalone_crate
-    /// use std::time::Duration;
-    /// use raddle::{Runner, run_until_stopped, sleep};
-    ///
-    /// let rounds = Runner::new().graceful(Duration::from_secs(10)).run(async {
-    ///     let mut rounds = 0;
-    /// #   rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM).unwrap();
-    ///     while let Some(()) = run_until_stopped(sleep(Duration::from_millis(1))).await {
-    ///         rounds += 1;
-    ///     }
-    ///     rounds
-    /// });
-    /// println!("{rounds} rounds");
-    /// ```
-    pub fn graceful(mut self, patience: Duration) -> Runner {
-        self.config.graceful = Some(patience);
-        self
-    }
-
-    /// Reports each poll that lasts longer than `limit` through `on_exception`, while it lasts: the task in it keeps
-    /// its worker from all others. The handler is called on the thread that looks after stuck workers, too, so it should
-    /// be short.
-    ///
-    /// # Examples
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let (tell, told) = std::sync::mpsc::channel();
-    /// let runner = raddle::Runner::new().slow_poll(Duration::from_millis(5));
-    /// let mut runner = runner.on_exception(move |context| tell.send(context.task.clone()).unwrap());
-    /// runner.run(async {
-    ///     let task = told.recv().unwrap(); // blocks until that is reported
-    ///     assert_eq!(&*task.unwrap().name, "Task-1");
-    /// });
-    /// ```
-    pub fn slow_poll(mut self, limit: Duration) -> Runner {
-        self.config.slow_poll = Some(limit);
-        self
-    }
-
-    /// Reports what a program should not do: so far, polls that last longer than 100 ms, unless
-    /// [`slow_poll`](Runner::slow_poll) says otherwise. The environment variable `RADDLE_DEBUG=1` does the same where
-    /// this is not called.
-    pub fn debug(mut self, on: bool) -> Runner {
-        self.config.debug = Some(on);
-        self
-    }
-
-    /// The clock that timers go by. [`Clock::auto`] is for tests with one worker: its time jumps to the next
-    /// deadline whenever nothing can run.
-    pub fn clock(mut self, clock: Clock) -> Runner {
-        self.config.clock = clock;
-        self
     }
 
     /// Runs `main` on this thread and returns its value.
@@ -492,34 +353,6 @@ impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
         eprintln!("raddle: the scheduler itself panicked; this is a bug in raddle");
         std::process::abort();
-    }
-}
-
-/// Why a program could not be run.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RunError {
-    /// The system refused what worker 0 needs.
-    Io(io::Error),
-    /// Main was cancelled by Ctrl-C, or SIGTERM.
-    Interrupted,
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RunError::Io(error) => write!(f, "the runtime could not be started: {error}"),
-            RunError::Interrupted => f.write_str("main was cancelled by Ctrl-C or SIGTERM"),
-        }
-    }
-}
-
-impl Error for RunError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            RunError::Io(error) => Some(error),
-            RunError::Interrupted => None,
-        }
     }
 }
 
