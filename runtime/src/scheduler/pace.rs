@@ -39,9 +39,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// The first look comes at once: what it sees is what later ones compare with.
-    pub(super) fn new(cores: usize) -> Pace {
+    /// The first look comes at once: what it sees is what later ones compare with. `slow_poll` is how long a poll lasts that
+    /// is to be reported, if any is: it is looked at twice meanwhile.
+    pub(super) fn new(cores: usize, slow_poll: Option<Duration>) -> Pace {
         let calm = if cores > 1 { CALM } else { CALM_ON_ONE_CORE };
+        let calm = slow_poll.map_or(calm, |limit| calm.min(limit / 2).max(USUAL));
         Pace { tick: Duration::ZERO, calm, unstuck_for: Duration::ZERO, parked_for: Duration::ZERO }
     }
 
@@ -85,8 +87,15 @@ mod tests {
 
     #[test]
     fn looks_become_fewer_after_a_second_in_which_nobody_was_stuck() {
-        for (cores, calm) in [(1, CALM_ON_ONE_CORE), (2, CALM)] {
-            let mut pace = Pace::new(cores);
+        let limit = 2 * USUAL + SLOW;
+        for (cores, slow_poll, calm) in [
+            (1, None, CALM_ON_ONE_CORE),
+            (2, None, CALM),
+            (1, Some(limit), limit / 2),
+            (2, Some(USUAL), USUAL),
+            (2, Some(Duration::MAX), CALM),
+        ] {
+            let mut pace = Pace::new(cores, slow_poll);
             look_for(&mut pace, UNTIL_CALM - USUAL, BUSY);
             assert_eq!(pace.tick(), USUAL);
             look_for(&mut pace, USUAL, BUSY);
@@ -102,7 +111,7 @@ mod tests {
     #[test]
     fn it_sleeps_after_a_quarter_of_a_second_with_all_parked_and_looks_at_once_when_it_wakes() {
         let parked = Sight { parked: true, ..BUSY };
-        let mut pace = Pace::new(2);
+        let mut pace = Pace::new(2, None);
         pace.after(parked);
         look_for(&mut pace, UNTIL_SLEEP - USUAL, parked);
         assert!(pace.after(parked));

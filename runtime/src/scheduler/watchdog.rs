@@ -63,7 +63,7 @@ impl Seen {
 /// The life of the watchdog thread.
 pub(super) fn watch(shared: &Arc<Shared>) {
     let mut seen: Vec<Seen> = (0..shared.config.workers).map(|_| Seen::default()).collect();
-    let mut pace = Pace::new(cores());
+    let mut pace = Pace::new(cores(), shared.config.slow_poll);
     let mut looked = Instant::now();
     loop {
         shared.threads.park_watchdog(Some(pace.tick()));
