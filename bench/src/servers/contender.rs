@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 pub(crate) enum Kind {
     Kv,
     Http,
+    Axum,
     Echo,
 }
 
@@ -34,7 +35,16 @@ impl Kind {
         match self {
             Kind::Kv => "kv_server",
             Kind::Http => "http_hello",
+            Kind::Axum => "http_server",
             Kind::Echo => "echo_server",
+        }
+    }
+
+    /// What the example needs of raddle, and its twin of raddle-bench.
+    fn features(self) -> [&'static [&'static str]; 2] {
+        match self {
+            Kind::Axum => [&["--features", "tower"], &["--features", "axum"]],
+            Kind::Kv | Kind::Http | Kind::Echo => [&[], &[]],
         }
     }
 
@@ -64,12 +74,14 @@ pub(crate) fn build(kind: Kind, directory: &Path) -> Result<(), String> {
         None => return Err(format!("{} is no target directory of cargo", directory.display())),
     };
     let target = directory.parent().ok_or("a target directory has a parent")?;
-    for what in [["-p", "raddle", "--example", kind.example()], ["-p", "raddle-bench", "--bin", &kind.twin()]] {
+    let programs = [["-p", "raddle", "--example", kind.example()], ["-p", "raddle-bench", "--bin", &kind.twin()]];
+    for (what, features) in programs.into_iter().zip(kind.features()) {
         let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .args(["build", "--quiet", "--profile", profile, "--target-dir"])
             .arg(target)
             .args(what)
+            .args(features)
             .status()
             .map_err(|error| format!("cannot start cargo: {error}"))?;
         if !status.success() {

@@ -21,6 +21,9 @@ pub(crate) fn all() -> Vec<Row> {
         http(1),
         http(64),
         http(512),
+        axum(1),
+        axum(64),
+        axum(512),
         row("echo_1", Kind::Echo, Client::Load { connections: 1, reconnect: false }),
         row("echo_64", Kind::Echo, Client::Load { connections: 64, reconnect: false }),
         row("churn", Kind::Echo, Client::Load { connections: 8, reconnect: true }),
@@ -30,4 +33,9 @@ pub(crate) fn all() -> Vec<Row> {
 /// The HTTP server with so many connections.
 pub(crate) fn http(connections: usize) -> Row {
     Row { name: format!("http_c{connections}"), kind: Kind::Http, client: Client::Wrk { connections } }
+}
+
+/// The server with axum's router, whose HTTP is hyper's.
+fn axum(connections: usize) -> Row {
+    Row { name: format!("axum_c{connections}"), kind: Kind::Axum, client: Client::Wrk { connections } }
 }

@@ -135,7 +135,7 @@ impl Pattern {
 /// Clients whose every byte comes back.
 async fn echoes(address: SocketAddr, mut rng: Rng, settings: Settings) {
     let (listener, address) = listen(address).await;
-    let many = settings.times(24).min(200);
+    let many = settings.times_within(24);
     let accepters = (0..3).map(|_| {
         let (listener, mut rng) = (listener.clone(), rng.fork());
         create_task(async move {
@@ -247,7 +247,7 @@ async fn echo_client(address: SocketAddr, mut rng: Rng) {
 /// Connections that end in every manner; whoever is at the other end must learn of it.
 async fn churn(address: SocketAddr, mut rng: Rng, settings: Settings) {
     let (listener, address) = listen(address).await;
-    let many = settings.times(100);
+    let many = settings.times_within(100);
     let (served, accepter_rng) = (Arc::new(Count::new()), rng.fork());
     let accepter = {
         let served = served.clone();

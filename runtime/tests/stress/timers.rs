@@ -235,7 +235,7 @@ async fn starts_many(rng: &mut Rng) {
 
 /// On a virtual clock every timer fires in time, and in order.
 fn virtual_time(mut rng: Rng, settings: Settings) {
-    let many = settings.times(500);
+    let many = settings.times_within(500);
     Runner::new().workers(1).clock(Clock::auto()).run(async {
         let fired = Queue::unbounded();
         let begun = Instant::now();

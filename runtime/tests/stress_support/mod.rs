@@ -54,6 +54,11 @@ impl Settings {
         ((usual as f64 * self.factor).round() as usize).max(1)
     }
 
+    /// The same within what is itself repeated by the factor: never more than usual.
+    pub(crate) fn times_within(&self, usual: usize) -> usize {
+        self.times(usual).min(usual)
+    }
+
     /// How many workers the runtime of a cycle has: one of these numbers in turn, the seed says with which it begins.
     pub(crate) fn workers(&self, cycle: usize, of: [usize; 4]) -> usize {
         self.workers.unwrap_or(of[(cycle + self.seed as usize % 4) % 4])
