@@ -56,8 +56,9 @@ impl Runner {
     /// Whether Ctrl-C cancels main, if the program does not handle SIGINT itself; `#[raddle::main]` asks for it.
     ///
     /// Main's async cleanup and that of all other tasks is awaited, and then the process ends the way SIGINT ends one
-    /// (status 130 in a shell); [`try_run`](Runner::try_run) returns [`RunError::Interrupted`](crate::RunError::Interrupted) instead. A second Ctrl-C
-    /// cuts the cleanup, a third has its default action. If main gives its value all the same, that is returned.
+    /// (status 130 in a shell); [`try_run`](Runner::try_run) returns
+    /// [`RunError::Interrupted`](crate::RunError::Interrupted) instead. A second Ctrl-C cuts the cleanup, a third has its
+    /// default action. If main gives its value all the same, that is returned.
     ///
     /// Nothing is done where SIGINT does not have its default action when a run begins (a shell lets its background jobs
     /// ignore it), and while somebody listens to it ([`ctrl_c`](crate::signal::ctrl_c)). When the run is over, the
