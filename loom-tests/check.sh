@@ -4,8 +4,9 @@
 #   loom-tests/check.sh fast      a few minutes; part of .ci/run
 #   loom-tests/check.sh deep      an hour or so
 #
-# Each step builds into a directory of its own below the target directory; with CI=true it is removed after the step. A tool that is missing is skipped, and said
-# so. Any report of any tool fails the run; what is none is listed, with reasons, in suppressions/.
+# Each step builds into a directory of its own below the target directory; with CI=true it is removed after the step. A
+# tool that is missing is skipped, and said so. Any report of any tool fails the run; what is none is listed, with
+# reasons, in suppressions/.
 #
 # A stress program prints its seed: RADDLE_SEED=… cargo test -p raddle --test stress_scheduler runs it again.
 # RADDLE_NIGHTLY names the nightly toolchain, if it is not `nightly`.

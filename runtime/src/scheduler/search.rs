@@ -66,7 +66,8 @@ impl Worker {
     /// by the watchdog, if the victim blocks before they are so many. That is what happens where thief and victim share a
     /// core: the thief runs all there is while the victim, which has just woken it, waits for the core. (Of 100 children of a
     /// task that blocks then, half started a millisecond late: row `blocked_parent_100`.) So it pauses once and looks again.
-    /// It counts as searching meanwhile, and its own events wait as if it ran a task.
+    /// It counts as searching meanwhile, so whoever pushes relies on it, and is heard when the pause is over: a searcher looks
+    /// everywhere before it parks. Its own events wait as if it ran a task.
     fn pause_for_more(&self) -> Option<TaskRef> {
         let Stolen { victim, polls } = self.stolen.take()?;
         let counters = &self.shared.remotes[victim].counters;

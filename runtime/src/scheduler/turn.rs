@@ -2,8 +2,8 @@
 //!
 //! With several workers, a task goes from next slot, deque and pinned queue; every [`MAINTENANCE_TICKS`] ticks, or
 //! when the watchdog asks, the worker looks at its reactor, its timers, the injector, and at stuck neighbours. Out of
-//! work it takes a batch from the injector, then searches the others' deques once (`search.rs`), then parks in its reactor:
-//! no look at the reactor without blocking before the one that blocks.
+//! work it takes a batch from the injector, then searches the others' deques once (`search.rs`), then parks in its
+//! reactor: no look at the reactor without blocking before the one that blocks.
 //!
 //! One worker runs in asyncio's order instead: events, then timers that are due in deadline order, then what was
 //! ready at the start of the turn; what becomes ready meanwhile waits for the next turn.
