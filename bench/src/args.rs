@@ -11,8 +11,8 @@ pub(crate) const USAGE: &str = "\
 usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] [--json] [--list]
        raddle-bench servers [--rows a,b] [--seconds 5] [--pairs 5] [--syscalls] [--no-build] [--json] [--list]
        raddle-bench http [--connections 64] and the options of servers
-       raddle-bench load --addr HOST:PORT [--connections 1] [--size 64] [--rate N] [--seconds 5] [--idle N]
-                         [--reconnect] [--workers 1] [--json]
+       raddle-bench load --addr HOST:PORT [--http PATH] [--connections 1] [--size 64] [--rate N] [--seconds 5]
+                         [--idle N] [--reconnect] [--workers 1] [--json]
        raddle-bench chaos --to HOST:PORT [--listen HOST:PORT] [--seed N] [--delay MS] [--faults PERCENT]
        raddle-bench stress [--seconds 60 | --minutes N] [--wakes 1e9] [--seed N] [--workers N]
                            [--only scheduler,timers,net,sync,wakes]
@@ -20,7 +20,7 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] 
 compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
 servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request
 http      one row of it: two HTTP servers under wrk
-load      messages to an echo server, as fast as they come back or at a rate: latency and throughput
+load      messages to an echo server, or requests of a page, as fast as they come back or at a rate: latency and throughput
 chaos     a proxy that delays, splits, truncates and resets, by a seed
 stress    tasks, timers, connections, locks and wake-ups from outside in every way of living and dying, by a seed";
 

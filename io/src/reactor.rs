@@ -159,12 +159,13 @@ impl Reactor {
         let timeout = self.arm(max);
         let mut polling = self.polling.lock();
         let timeout = if polling.unparked { Some(Duration::ZERO) } else { timeout };
-        let polled = self.poll_events(&mut polling, timeout);
+        let mut batch = Batch::new();
+        let polled = self.poll_events(&mut polling, timeout, &mut batch);
         polling.unparked = false;
         drop(polling);
         self.timers.disarm();
-        let (_, batch) = polled?;
-        Ok(batch.wake(context::report) + self.expire_timers())
+        polled?;
+        Ok(batch.wake_all(context::report) + self.expire_timers())
     }
 
     /// Dispatches what is there and never sleeps. Callable from any thread; if another one is polling, only timers are
@@ -192,11 +193,12 @@ impl Reactor {
             && self.process.is_current()
             && let Some(mut polling) = self.polling.try_lock()
         {
-            let polled = self.poll_events(&mut polling, Some(Duration::ZERO));
+            let mut batch = Batch::new();
+            let polled = self.poll_events(&mut polling, Some(Duration::ZERO), &mut batch);
             drop(polling);
             // An error here (there is none that epoll_wait(0) could give for a sound epoll) comes back in `park`.
-            if let Ok((events, batch)) = polled {
-                counts = (events, batch.wake(context::report));
+            if let Ok(events) = polled {
+                counts = (events, batch.wake_all(context::report));
             }
         }
         (counts.0, counts.1 + self.expire_timers())
@@ -360,12 +362,11 @@ impl Reactor {
     }
 
     /// One epoll_wait and the dispatch of its events. The wakers are to be woken when the lock is gone.
-    fn poll_events(&self, polling: &mut Polling, timeout: Option<Duration>) -> io::Result<(usize, Batch)> {
-        let mut batch = Batch::new();
+    fn poll_events(&self, polling: &mut Polling, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<usize> {
         let Polling { poll, events, unparked } = polling;
         match poll.poll(events, timeout) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok((0, batch)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
             Err(error) => return Err(error),
         }
         let mut count = 0;
@@ -385,7 +386,7 @@ impl Reactor {
         slots.batch_done();
         drop(slots);
         self.note_events(count);
-        Ok((count, batch))
+        Ok(count)
     }
 }
 

@@ -29,9 +29,16 @@ impl Batch {
     }
 
     /// Wakes all, first in first out, with no lock held. Returns how many there were.
-    pub(crate) fn wake(self, report: fn(&str)) -> usize {
-        self.inline.into_iter().flatten().chain(self.more).for_each(|waker| wake(waker, report));
-        self.len
+    pub(crate) fn wake(mut self, report: fn(&str)) -> usize {
+        self.wake_all(report)
+    }
+
+    /// As [`Batch::wake`], for one that is too large to be moved about in every turn.
+    pub(crate) fn wake_all(&mut self, report: fn(&str)) -> usize {
+        let len = std::mem::take(&mut self.len);
+        self.inline.iter_mut().take(len).filter_map(Option::take).for_each(|waker| wake(waker, report));
+        self.more.drain(..).for_each(|waker| wake(waker, report));
+        len
     }
 }
 

@@ -129,6 +129,36 @@ fn a_client_that_makes_no_request_in_time_is_sent_away() {
     });
 }
 
+/// The limit is one of heads: neither a handler that takes long nor a client that reads an answer slowly is sent away, and
+/// the time for the next head begins when the answer is written.
+#[test]
+fn a_request_under_way_may_take_longer_than_a_head() {
+    let _watch = watch();
+    virtual_runner().run(async {
+        let slow = || async {
+            sleep(30 * SECOND).await;
+            "at last"
+        };
+        let large = || async { Bytes::from(vec![b'x'; 16 << 20]) };
+        let router = router().route("/slow", get(slow)).route("/large", get(large));
+        let server = served_with(router, |serve| serve.header_timeout(10 * SECOND)).await;
+        let mut client = Client::to(server.address).await;
+        for _ in 0..2 {
+            assert_eq!(client.get("/slow").await.body, "at last");
+            sleep(9 * SECOND).await;
+        }
+        client.say("GET /large HTTP/1.1\r\nHost: test\r\n\r\n").await;
+        client.until(b"\r\n\r\n").await;
+        // Longer than a head may take. What the kernel keeps of the answer is not all of it.
+        sleep(40 * SECOND).await;
+        client.exactly(16 << 20).await;
+        sleep(9 * SECOND).await;
+        assert_eq!(client.get("/").await.status(), 200);
+        drop(client);
+        server.end().await;
+    });
+}
+
 /// An answer without end, of which nothing is read after its head: the connection ends when the time is up, the body is
 /// dropped, and nobody is alarmed. One that reads now and then goes on.
 #[test]

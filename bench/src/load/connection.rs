@@ -9,6 +9,7 @@ use std::time::Duration;
 use raddle::{Instant, TcpStream, sleep, sleep_until, timeout_at};
 
 use super::options::Load;
+use super::page::Page;
 use super::schedule::Schedule;
 use super::tally::Tally;
 
@@ -16,10 +17,18 @@ use super::tally::Tally;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Sends messages until `end`.
-pub(crate) async fn run(options: Load, number: usize, schedule: Option<Schedule>, end: Instant, tally: Arc<Tally>) {
-    let mut connection = Connection { options, schedule, end, message: Vec::new(), sent: 0, number, tally };
+pub(crate) async fn run(
+    options: Load,
+    number: usize,
+    stream: Option<TcpStream>,
+    schedule: Option<Schedule>,
+    end: Instant,
+    tally: Arc<Tally>,
+) {
+    let page = options.http.as_ref().map(|path| Page::new(&options.addr, path));
+    let mut connection = Connection { options, schedule, end, page, message: Vec::new(), sent: 0, number, tally };
     // Whatever is under way then is given up.
-    _ = timeout_at(end, connection.until_cancelled()).await;
+    _ = timeout_at(end, connection.until_cancelled(stream)).await;
     connection.count_unfinished();
 }
 
@@ -27,6 +36,8 @@ struct Connection {
     options: Load,
     schedule: Option<Schedule>,
     end: Instant,
+    /// What is asked for over HTTP instead of echoes.
+    page: Option<Page>,
     message: Vec<u8>,
     sent: u64,
     number: usize,
@@ -34,10 +45,10 @@ struct Connection {
 }
 
 impl Connection {
-    async fn until_cancelled(&mut self) {
+    async fn until_cancelled(&mut self, mut stream: Option<TcpStream>) {
         self.message = (0..self.options.size).map(|at| (at * 31 + self.number * 7) as u8).collect();
         loop {
-            if let Err(error) = self.converse().await {
+            if let Err(error) = self.converse(stream.take()).await {
                 self.tally.error(format!("connection {}: {error}", self.number));
                 sleep(PAUSE).await;
             }
@@ -45,12 +56,12 @@ impl Connection {
     }
 
     /// Uses one stream after the other, until the first error.
-    async fn converse(&mut self) -> io::Result<()> {
+    async fn converse(&mut self, stream: Option<TcpStream>) -> io::Result<()> {
         let mut back = vec![0; self.message.len()];
         if self.options.reconnect {
             loop {
                 let from = self.turn().await;
-                let mut stream = self.connect().await?;
+                let mut stream = connect(&self.options.addr).await?;
                 self.exchange(&mut stream, &mut back).await?;
                 stream.shutdown(Shutdown::Write)?;
                 if stream.read(&mut [0]).await? > 0 {
@@ -60,18 +71,15 @@ impl Connection {
                 self.settle(from);
             }
         }
-        let mut stream = self.connect().await?;
+        let mut stream = match stream {
+            Some(stream) => stream,
+            None => connect(&self.options.addr).await?,
+        };
         loop {
             let from = self.turn().await;
             self.exchange(&mut stream, &mut back).await?;
             self.settle(from);
         }
-    }
-
-    async fn connect(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect(self.options.addr.as_str()).await?;
-        stream.set_nodelay(true)?;
-        Ok(stream)
     }
 
     /// Waits until the next message should leave. Its latency counts from the time that this returns.
@@ -90,6 +98,9 @@ impl Connection {
     }
 
     async fn exchange(&mut self, stream: &mut TcpStream, back: &mut [u8]) -> io::Result<()> {
+        if let Some(page) = &mut self.page {
+            return page.exchange(stream).await;
+        }
         // No two messages in a row are alike.
         self.sent += 1;
         let stamp = self.sent.to_le_bytes();
@@ -120,6 +131,12 @@ impl Connection {
     }
 }
 
-fn unexpected(text: String) -> io::Error {
+pub(super) async fn connect(addr: &str) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+pub(super) fn unexpected(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }

@@ -1,4 +1,5 @@
-//! Load for a TCP server that echoes: how long messages take, how many there are, and whether they come back intact.
+//! Load for a TCP server that echoes: how long messages take, how many there are, and whether they come back intact. Or,
+//! with `--http PATH`, for one that has a page.
 //!
 //! Without a rate each connection sends its next message when the last one is back, which measures what the server can
 //! do. With a rate, messages have times at which they should leave, dealt to the connections in turn; latency counts
@@ -9,6 +10,7 @@
 mod connection;
 mod options;
 mod outcome;
+mod page;
 mod schedule;
 mod tally;
 
@@ -24,7 +26,7 @@ pub(crate) use self::outcome::{messages_in_json, p999_in_json};
 use self::schedule::Schedule;
 use self::tally::Tally;
 
-/// How many idle connections are made at once.
+/// How many connections are made at once.
 const CONNECTING: usize = 64;
 
 pub(crate) fn run(options: &Load) -> Result<(), String> {
@@ -38,14 +40,18 @@ pub(crate) fn run(options: &Load) -> Result<(), String> {
 
 /// Loads the server for as long as `options` say.
 pub(crate) async fn measure(options: &Load) -> Result<Outcome, String> {
-    let idle = idle_connections(options).await?;
+    let idle = connections(options, "idle ", options.idle).await?;
+    // What each has from the beginning; who takes a new one for each message has none.
+    let busy = if options.reconnect { 0 } else { options.connections };
+    let mut busy = connections(options, "", busy).await?.into_iter();
     let tally = Arc::new(Tally::new());
     let start = Instant::now();
     let end = start + Duration::from_secs(options.seconds as u64);
     let connections: Vec<_> = (0..options.connections)
         .map(|number| {
             let schedule = options.rate.map(|rate| Schedule::new(start, rate, number, options.connections));
-            create_task(connection::run(options.clone(), number, schedule, end, tally.clone()))
+            let stream = busy.next();
+            create_task(connection::run(options.clone(), number, stream, schedule, end, tally.clone()))
         })
         .collect();
     let progress = create_task(progress(tally.clone()));
@@ -61,15 +67,15 @@ pub(crate) async fn measure(options: &Load) -> Result<Outcome, String> {
     Ok(Outcome::new(options, start.elapsed(), &tally))
 }
 
-/// Connections that do nothing but be there.
-async fn idle_connections(options: &Load) -> Result<Vec<TcpStream>, String> {
-    let mut streams = Vec::with_capacity(options.idle);
-    while streams.len() < options.idle {
-        let count = CONNECTING.min(options.idle - streams.len());
-        let connecting: Vec<_> = (0..count).map(|_| TcpStream::connect(options.addr.as_str())).collect();
+/// So many connections, before anything is sent: what they take is in no figure.
+async fn connections(options: &Load, what: &str, wanted: usize) -> Result<Vec<TcpStream>, String> {
+    let mut streams = Vec::with_capacity(wanted);
+    while streams.len() < wanted {
+        let count = CONNECTING.min(wanted - streams.len());
+        let connecting: Vec<_> = (0..count).map(|_| connection::connect(&options.addr)).collect();
         for connected in gather(connecting).await {
             let number = streams.len() + 1;
-            streams.push(connected.map_err(|error| format!("idle connection {number} of {}: {error}", options.idle))?);
+            streams.push(connected.map_err(|error| format!("{what}connection {number} of {wanted}: {error}"))?);
         }
     }
     Ok(streams)

@@ -7,6 +7,8 @@ use crate::args::{count, value};
 pub(crate) struct Load {
     pub(crate) addr: String,
     pub(crate) connections: usize,
+    /// The path of a page that is asked for over HTTP/1.1, from a server that does not echo.
+    pub(crate) http: Option<String>,
     /// Bytes of a message.
     pub(crate) size: usize,
     /// Messages per second over all connections; `None`: as fast as they come back.
@@ -25,6 +27,7 @@ impl Default for Load {
         Load {
             addr: String::new(),
             connections: 1,
+            http: None,
             size: 64,
             rate: None,
             seconds: 5,
@@ -42,6 +45,7 @@ pub(crate) fn parse(args: &mut impl Iterator<Item = String>) -> Result<Load, Str
         match option.as_str() {
             "--addr" => options.addr = value(&option, args)?,
             "--connections" => options.connections = count(&option, args)?,
+            "--http" => options.http = Some(value(&option, args)?),
             "--size" => options.size = count(&option, args)?,
             "--rate" => options.rate = Some(count(&option, args)?),
             "--seconds" => options.seconds = count(&option, args)?,

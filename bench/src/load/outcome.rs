@@ -20,7 +20,8 @@ pub(crate) struct Outcome {
     pub(crate) unfinished: u64,
     pub(crate) errors: u64,
     pub(crate) first_error: Option<String>,
-    size: usize,
+    /// Bytes of a message that was echoed.
+    size: Option<usize>,
     rate: Option<usize>,
     elapsed: Duration,
     latency: Histogram<u64>,
@@ -30,7 +31,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     pub(crate) fn new(options: &Load, elapsed: Duration, tally: &Tally) -> Outcome {
         let Sum { latency, lateness, messages, unfinished, errors, first_error } = tally.sum();
-        let (size, rate) = (options.size, options.rate);
+        let (size, rate) = (options.http.is_none().then_some(options.size), options.rate);
         Outcome { messages, unfinished, errors, first_error, size, rate, elapsed, latency, lateness }
     }
 
@@ -41,9 +42,15 @@ impl Outcome {
     pub(crate) fn table(&self) -> String {
         let mut text = String::new();
         let (per_second, seconds) = (self.per_second(), self.elapsed.as_secs_f64());
-        let megabytes = per_second * self.size as f64 / 1e6;
-        _ = writeln!(text, "{} messages of {} B and back in {seconds:.2} s", self.messages, self.size);
-        _ = writeln!(text, "{per_second:.0} messages/s, {megabytes:.2} MB/s each way, {} errors", self.errors);
+        let (bytes, megabytes) = match self.size {
+            Some(size) => {
+                let megabytes = per_second * size as f64 / 1e6;
+                (format!(" of {size} B and back"), format!(" {megabytes:.2} MB/s each way,"))
+            }
+            None => Default::default(),
+        };
+        _ = writeln!(text, "{} messages{bytes} in {seconds:.2} s", self.messages);
+        _ = writeln!(text, "{per_second:.0} messages/s,{megabytes} {} errors", self.errors);
         if let Some(rate) = self.rate {
             _ = writeln!(text, "{rate} messages/s were wanted, {} were due and are not back", self.unfinished);
         }
@@ -73,12 +80,16 @@ impl Outcome {
             self.errors,
             self.elapsed.as_secs_f64(),
             self.per_second(),
-            self.size,
-            self.rate.map_or("null".into(), |rate| rate.to_string()),
+            number(self.size),
+            number(self.rate),
             latency.join(", "),
             micros(self.lateness.value_at_quantile(0.99)),
         )
     }
+}
+
+fn number(number: Option<usize>) -> String {
+    number.map_or("null".into(), |number| number.to_string())
 }
 
 const MESSAGES: &str = "\"messages\": ";

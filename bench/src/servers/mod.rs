@@ -108,7 +108,12 @@ fn cost_per_request(row: &Row, server: &Server, options: &Servers) -> Result<(f6
     let before = cpu()?;
     let answered = row.client.load(&server.addr, options.seconds)?;
     let used = cpu()? - before;
-    Ok((used.as_secs_f64() * 1e6 / answered.requests as f64, answered.p999))
+    let p999 = match row.client.paced() {
+        Some(paced) => paced.load(&server.addr, options.seconds)?.p999,
+        None => answered.p999,
+    };
+    let p999 = p999.ok_or_else(|| format!("{} tells no latency", row.client))?;
+    Ok((used.as_secs_f64() * 1e6 / answered.requests as f64, p999))
 }
 
 fn against_tokio(row: &Row, suffix: &str, unit: &'static str, values: &[Vec<f64>; 3]) -> [Line; 2] {

@@ -1,9 +1,8 @@
 //! One connection of a server, from its first byte to its last.
 //!
 //! hyper speaks the protocols. What is added here: a client that makes no request in time is sent away, whichever
-//! protocol it has not yet decided for (hyper's own limit begins with the first byte of HTTP/1, and is in force for the
-//! requests after that one); and when the server closes, the connection is told, after it has looked at what the client
-//! has sent already.
+//! protocol it has not yet decided for (`requests.rs`); and when the server closes, the connection is told, after it has
+//! looked at what the client has sent already.
 
 use std::error::Error;
 use std::fmt;
@@ -11,19 +10,15 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ::hyper::Request;
-use ::hyper::body::Incoming;
 use ::hyper::rt::{Read, Write};
-use ::hyper::service::Service;
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
-use raddle_io::sleep;
+use raddle_io::{Instant, Sleep, sleep_until};
 
 use super::http_service::HttpService;
+use super::requests::{Counting, Requests};
 use super::server_tasks::ServerExecutor;
 use crate::BoxError;
 use crate::sync::Event;
@@ -33,6 +28,7 @@ pub(super) async fn converse<I, S>(
     builder: &Builder<ServerExecutor>,
     closing: &Event,
     patience: Duration,
+    requests: Arc<Requests>,
     io: I,
     service: S,
 ) -> Result<(), BoxError>
@@ -40,11 +36,10 @@ where
     I: Read + Write + Unpin + Send + 'static,
     S: HttpService,
 {
-    let has_asked = Arc::new(AtomicBool::new(false));
-    let service = Noting { service: TowerToHyperService::new(service), has_asked: has_asked.clone() };
+    let service = Counting::new(service, requests.clone());
     let mut connection = pin!(builder.serve_connection_with_upgrades(io, service));
     let (mut closing, mut is_closing) = (pin!(closing.wait()), false);
-    let mut patience = Some(sleep(patience));
+    let mut patience = Patience::new(patience);
     poll_fn(|cx| {
         loop {
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
@@ -55,35 +50,50 @@ where
                 connection.as_mut().graceful_shutdown();
                 continue;
             }
-            // Relaxed: it is set while the connection is polled, by this very task, or else the next look will do.
-            if has_asked.load(Ordering::Relaxed) {
-                patience = None;
-            } else if let Some(waiting) = &mut patience
-                && Pin::new(waiting).poll(cx).is_ready()
-            {
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "no request came in time").into()));
-            }
-            return Poll::Pending;
+            return match requests.awaited() {
+                Some(number) => patience.poll(number, cx).map(|()| Err(too_late().into())),
+                None => Poll::Pending,
+            };
         }
     })
     .await
 }
 
-/// A service that remembers whether it was called.
-struct Noting<S> {
-    service: TowerToHyperService<S>,
-    has_asked: Arc<AtomicBool>,
+/// The time that a client has for the head of its next request.
+struct Patience {
+    limit: Duration,
+    /// Which head is waited for, and until when.
+    number: Option<u64>,
+    deadline: Instant,
+    /// Ends at the deadline or before. Each request would put it off: so it is left to fire at the old time, and made
+    /// anew then, once for however many requests came meanwhile.
+    sleep: Sleep,
 }
 
-impl<S: HttpService> Service<Request<Incoming>> for Noting<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = <TowerToHyperService<S> as Service<Request<Incoming>>>::Future;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.has_asked.store(true, Ordering::Relaxed);
-        self.service.call(request)
+impl Patience {
+    fn new(limit: Duration) -> Patience {
+        let deadline = Instant::now() + limit;
+        Patience { limit, number: None, deadline, sleep: sleep_until(deadline) }
     }
+
+    /// Ready when the time for this head is up.
+    fn poll(&mut self, number: u64, cx: &mut Context<'_>) -> Poll<()> {
+        if self.number != Some(number) {
+            self.number = Some(number);
+            self.deadline = Instant::now() + self.limit;
+        }
+        loop {
+            ready!(Pin::new(&mut self.sleep).poll(cx));
+            if self.sleep.deadline().is_none_or(|end| end >= self.deadline) {
+                return Poll::Ready(());
+            }
+            self.sleep.reset(self.deadline);
+        }
+    }
+}
+
+fn too_late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "no request came in time")
 }
 
 /// How a connection came to an end before its time, or whose it was.

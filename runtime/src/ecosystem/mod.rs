@@ -1,8 +1,9 @@
 //! Where other people's libraries meet raddle, each behind a feature of its own.
 //!
 //! ```text
-//!   tower > serve > server > connection > http_service, server_tasks     HTTP/1 and 2 for a tower service
-//!                   server > listener, write_limit       timeout_layer       serve > tls_listener > listener: HTTPS
+//!   tower > serve > server > connection > requests > http_service        HTTP/1 and 2 for a tower service
+//!                   server > listener, server_tasks, write_limit > requests       serve > tls_listener > listener: HTTPS
+//!   tower > timeout_layer
 //!   hyper > hyper_executor, hyper_timer, futures_io                       what hyper asks a runtime for
 //!   tokio_context                                                         a tokio handle around each poll
 //! ```
@@ -24,6 +25,8 @@ mod hyper_executor;
 mod hyper_timer;
 #[cfg(feature = "tower")]
 mod listener;
+#[cfg(feature = "tower")]
+mod requests;
 #[cfg(feature = "tower")]
 mod serve;
 #[cfg(feature = "tower")]

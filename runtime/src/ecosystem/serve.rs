@@ -23,8 +23,6 @@ use super::tls_listener::TlsListener;
 use crate::api::finally::FinallyExt;
 
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// What takes longer is no limit. hyper's arithmetic with time would overflow somewhere beyond it.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// hyper's buffers may reach four times as much for a client that sends, asks for it back and does not read: with this,
 /// it stays within 64 KiB. So it does over HTTP/2 with what is below, but for the window.
@@ -217,8 +215,8 @@ impl<L, S> Serve<L, S> {
         let mut builder = Builder::new(ServerExecutor(tasks.clone()));
         builder
             .http1()
-            .timer(HyperTimer::new())
-            .header_read_timeout((self.header_timeout < LONGEST_TIMEOUT).then_some(self.header_timeout))
+            // See `requests.rs`.
+            .header_read_timeout(None)
             .max_buf_size(self.max_header)
             .half_close(self.half_close);
         builder

@@ -27,6 +27,7 @@ use raddle_io::sleep;
 use super::connection::{ConnectionError, converse};
 use super::http_service::HttpService;
 use super::listener::Listener;
+use super::requests::Requests;
 use super::server_tasks::{ServerExecutor, ServerTasks};
 use super::write_limit::WriteLimited;
 use crate::api::race::race;
@@ -131,10 +132,11 @@ impl Server {
         S: HttpService,
     {
         let server = self.clone();
-        let connection = WriteLimited::new(connection, self.write_timeout);
+        let requests = Arc::new(Requests::default());
+        let connection = WriteLimited::new(connection, self.write_timeout, requests.clone());
         self.tasks.create(async move {
-            let ended = converse(&server.builder, &server.closing, server.header_timeout, connection, service).await;
-            if let Err(error) = ended {
+            let Server { builder, closing, header_timeout, .. } = &*server;
+            if let Err(error) = converse(builder, closing, *header_timeout, requests, connection, service).await {
                 (server.on_error)(ConnectionError::new(&peer, error));
             }
         });

@@ -6,33 +6,42 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ::hyper::rt::{Read, ReadBufCursor, Write};
 use raddle_io::{Sleep, sleep};
 
+use super::requests::Requests;
+
 /// A connection that fails with `TimedOut` when its peer has taken nothing for so long.
 pub(super) struct WriteLimited<I> {
     io: I,
     limit: Duration,
-    /// While a write waits.
+    /// While a write waits, of which these are told.
     patience: Option<Sleep>,
+    requests: Arc<Requests>,
 }
 
 impl<I> WriteLimited<I> {
-    pub(super) fn new(io: I, limit: Duration) -> WriteLimited<I> {
-        WriteLimited { io, limit, patience: None }
+    pub(super) fn new(io: I, limit: Duration, requests: Arc<Requests>) -> WriteLimited<I> {
+        WriteLimited { io, limit, patience: None, requests }
     }
 
     /// What the connection says, or the end of the patience with it.
     fn limited<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.patience = None;
+            if self.patience.take().is_some() {
+                self.requests.set_writing(false);
+            }
             return written;
         }
         let limit = self.limit;
-        let patience = self.patience.get_or_insert_with(|| sleep(limit));
+        let patience = self.patience.get_or_insert_with(|| {
+            self.requests.set_writing(true);
+            sleep(limit)
+        });
         Pin::new(patience).poll(cx).map(|()| {
             let text = format!("the client has taken nothing of what was written to it for {limit:?}");
             Err(io::Error::new(io::ErrorKind::TimedOut, text))

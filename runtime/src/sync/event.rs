@@ -187,16 +187,21 @@ impl EventWait<'_> {
     /// Polled again, and maybe by somebody else, before its time.
     #[cold]
     fn renew(&mut self, waker: &Waker) -> Poll<()> {
-        let mut fresh = Some(waker.clone());
-        let mut line = self.event.line.lock();
-        if line.waiters.turn(&mut self.key) != Turn::Waiting {
-            return Poll::Ready(());
+        let mut fresh = None;
+        loop {
+            let mut line = self.event.line.lock();
+            if line.waiters.turn(&mut self.key) != Turn::Waiting {
+                return Poll::Ready(());
+            }
+            if line.waiters.wait(&mut self.key, waker, &mut fresh) {
+                drop(line);
+                drop(fresh);
+                return Poll::Pending;
+            }
+            drop(line);
+            // Cloned with no lock held, and only for another task than before.
+            fresh = Some(waker.clone());
         }
-        let renewed = line.waiters.wait(&mut self.key, waker, &mut fresh);
-        debug_assert!(renewed, "a clone was there");
-        drop(line);
-        drop(fresh);
-        Poll::Pending
     }
 }
 
