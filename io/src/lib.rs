@@ -24,6 +24,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("raddle runs on Linux only: nobody has tested it elsewhere");
 
+mod alarm;
 #[doc(hidden)]
 pub mod budget;
 mod clock;

@@ -25,6 +25,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry};
 
+use crate::alarm::{Alarm, FAR};
 use crate::clock::{Clock, Instant};
 use crate::context;
 use crate::fork::Process;
@@ -47,6 +48,8 @@ const TURNS_AVERAGED: usize = 8;
 
 /// The token of the eventfd by which the owner is unparked.
 const UNPARK: mio::Token = mio::Token(usize::MAX);
+/// The token of the alarm.
+const ALARM: mio::Token = mio::Token(usize::MAX - 1);
 
 /// The sources, the timers and the sleep of one worker.
 pub struct Reactor {
@@ -81,6 +84,7 @@ struct Polling {
     /// A `turn` has fetched the event by which somebody wanted to unpark the owner. The owner's next `park` returns at
     /// once; else the unpark would be lost.
     unparked: bool,
+    alarm: Alarm,
 }
 
 /// Why a source could not be registered.
@@ -93,7 +97,7 @@ pub(crate) enum RegisterError {
 }
 
 impl Reactor {
-    /// Makes a reactor: one epoll (known under two numbers) and one eventfd, nothing else.
+    /// Makes a reactor: one epoll (known under two numbers) and one eventfd; a timerfd comes when it is needed.
     ///
     /// # Errors
     /// The kernel's, usually that the process or the system has too many open files; the text says what was missing.
@@ -101,7 +105,8 @@ impl Reactor {
         let poll = Poll::new().map_err(|error| lacking("epoll instance", error))?;
         let registry = poll.registry().try_clone().map_err(|error| lacking("second number for an epoll", error))?;
         let waker = mio::Waker::new(&registry, UNPARK).map_err(|error| lacking("eventfd to be woken by", error))?;
-        let polling = Polling { poll, events: Events::with_capacity(EVENTS_PER_TURN), unparked: false };
+        let polling =
+            Polling { poll, events: Events::with_capacity(EVENTS_PER_TURN), unparked: false, alarm: Alarm::new() };
         Ok(Arc::new(Reactor {
             polling: Mutex::new(polling),
             registry,
@@ -156,8 +161,8 @@ impl Reactor {
     /// The kernel's, and in a forked child. A signal is none: it ends the sleep.
     pub fn park(&self, max: Option<Duration>) -> io::Result<usize> {
         self.process.check()?;
-        let timeout = self.arm(max);
         let mut polling = self.polling.lock();
+        let timeout = self.arm(&mut polling.alarm, max);
         let timeout = if polling.unparked { Some(Duration::ZERO) } else { timeout };
         let mut batch = Batch::new();
         let polled = self.poll_events(&mut polling, timeout, &mut batch);
@@ -350,20 +355,29 @@ impl Reactor {
     }
 
     /// How long the owner may sleep. Inserters of earlier timers know from here on that they must unpark it.
-    fn arm(&self, max: Option<Duration>) -> Option<Duration> {
+    fn arm(&self, alarm: &mut Alarm, max: Option<Duration>) -> Option<Duration> {
         if self.clock.is_virtual() {
             self.timers.arm_for_ever();
             return max;
         }
         let at_most = max.map_or(Instant::FAR_FUTURE, |max| self.clock.now() + max);
-        let until = Instant::from_nanos(self.timers.arm(at_most.as_nanos()));
-        // Without a deadline no clock is read. mio rounds up to whole milliseconds, so a sleep does not end too soon.
-        (until != Instant::FAR_FUTURE).then(|| until - self.clock.now())
+        let until_ns = self.timers.arm(at_most.as_nanos());
+        let until = Instant::from_nanos(until_ns);
+        // In neither case a clock is read. What was asked for is kept to; the alarm rings for timers.
+        if until == Instant::FAR_FUTURE || max.is_none() && alarm.rings_by(until_ns) {
+            return None;
+        }
+        let away = until - self.clock.now();
+        if max.is_none() && away >= FAR && alarm.set(&self.registry, ALARM, until_ns, away) {
+            return None;
+        }
+        // mio rounds up to whole milliseconds, so a sleep does not end too soon.
+        Some(away)
     }
 
     /// One epoll_wait and the dispatch of its events. The wakers are to be woken when the lock is gone.
     fn poll_events(&self, polling: &mut Polling, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<usize> {
-        let Polling { poll, events, unparked } = polling;
+        let Polling { poll, events, unparked, alarm } = polling;
         match poll.poll(events, timeout) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(0),
@@ -372,15 +386,17 @@ impl Reactor {
         let mut count = 0;
         let mut slots = self.slots.lock();
         for event in events.iter() {
-            if event.token() == UNPARK {
-                *unparked = true;
-                continue;
-            }
-            count += 1;
-            match slots.get(Token(event.token().0)) {
-                Some(source) => source.event(meaning(event), &mut |waker| batch.push(waker)),
-                // Relaxed: a statistic.
-                None => _ = self.late_events.fetch_add(1, Ordering::Relaxed),
+            match event.token() {
+                UNPARK => *unparked = true,
+                ALARM => alarm.rang(),
+                mio::Token(number) => {
+                    count += 1;
+                    match slots.get(Token(number)) {
+                        Some(source) => source.event(meaning(event), &mut |waker| batch.push(waker)),
+                        // Relaxed: a statistic.
+                        None => _ = self.late_events.fetch_add(1, Ordering::Relaxed),
+                    }
+                }
             }
         }
         slots.batch_done();

@@ -102,6 +102,61 @@ fn another_thread_can_take_the_turn() {
     assert_eq!((read_count.count(), sleep_count.count()), (1, 1));
 }
 
+/// Far deadlines are told to an alarm and not to each park. The owner parks without a limit because it is set; so nobody
+/// may hear it ring in the owner's place without turning it off.
+#[test]
+fn an_alarm_that_another_thread_has_heard_is_set_again() {
+    let reactor = new_reactor();
+    let _entered = enter(context_of(&reactor));
+    let (stream, _peer) = pair();
+    let (_, waker) = Counter::new();
+    let mut byte = [0];
+    let mut read = stream.read(&mut byte);
+    assert!(Pin::new(&mut read).poll(&mut Context::from_waker(&waker)).is_pending());
+    let (count, waker) = Counter::new();
+    for round in 1..=3 {
+        let mut pause = sleep(150 * MS);
+        assert!(Pin::new(&mut pause).poll(&mut Context::from_waker(&waker)).is_pending());
+        reactor.unpark();
+        reactor.park(None).unwrap();
+        if round == 2 {
+            while count.count() < round {
+                reactor.park(None).unwrap();
+            }
+            continue;
+        }
+        let rescuer = reactor.clone();
+        let rescuing = std::thread::spawn(move || while rescuer.drain() == 0 {});
+        rescuing.join().unwrap();
+        assert_eq!(count.count(), round);
+    }
+}
+
+/// An alarm is for the first of many deadlines; nearer and further ones come and go.
+#[test]
+fn a_park_ends_at_the_next_deadline_whether_near_or_far() {
+    let reactor = new_reactor();
+    let _entered = enter(context_of(&reactor));
+    let waits = [300, 120, 1, 250, 110, 3600_000, 30];
+    let counts: Vec<_> = waits
+        .iter()
+        .map(|millis| {
+            let (count, waker) = Counter::new();
+            let begun = Instant::now();
+            let mut pause = Box::pin(sleep(*millis * MS));
+            assert!(pause.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            reactor.unpark();
+            reactor.park(None).unwrap();
+            (begun + *millis * MS, count, pause)
+        })
+        .collect();
+    while counts.iter().filter(|(_, count, _)| count.count() > 0).count() < waits.len() - 1 {
+        reactor.park(None).unwrap();
+        let now = Instant::now();
+        assert!(counts.iter().all(|(until, count, _)| count.count() == 0 || *until <= now));
+    }
+}
+
 /// A turn beside a parked owner neither waits for it nor takes its unpark away.
 #[test]
 fn a_turn_does_not_wait_for_a_parked_owner() {
