@@ -5,7 +5,7 @@ mod common;
 use std::future::Future as _;
 use std::io::Write as _;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use raddle_io::{Clock, Instant, sleep};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const MS: Duration = Duration::from_millis(1);
+/// What lasts longer hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn pair() -> (TcpStream, std::net::TcpStream) {
@@ -120,9 +122,18 @@ fn an_alarm_that_another_thread_has_heard_is_set_again() {
         reactor.unpark();
         reactor.park(None).unwrap();
         if round == 2 {
-            while count.count() < round {
+            let (done, is_done) = mpsc::channel::<()>();
+            let owner = reactor.clone();
+            let waking = std::thread::spawn(move || {
+                let in_time = is_done.recv_timeout(PATIENCE) != Err(mpsc::RecvTimeoutError::Timeout);
+                owner.unpark();
+                in_time
+            });
+            while count.count() < round && !waking.is_finished() {
                 reactor.park(None).unwrap();
             }
+            drop(done);
+            assert!(waking.join().unwrap(), "nothing ended the park");
             continue;
         }
         let rescuer = reactor.clone();
