@@ -1,7 +1,7 @@
 //! Hostile clients against the examples: they dawdle, hang, vanish in every state, send too much or nonsense, and never
-//! read. Promised: a slow client costs the server at most 64 KiB (over TLS 40 more for records, over HTTP/2 64 more if it
-//! fills the window that the protocol gives it), other clients are served meanwhile, and when the hostile ones have gone
-//! nothing of them is left.
+//! read. Promised: a slow client costs the server at most 64 KiB (over HTTP/2 64 more if it fills the window that the
+//! protocol gives it), over TLS too, other clients are served meanwhile, and when the hostile ones have gone nothing of
+//! them is left.
 //!
 //! `RADDLE_STRESS` multiplies the rounds. What each kind of client cost is printed (`--nocapture`).
 

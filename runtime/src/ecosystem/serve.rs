@@ -50,7 +50,8 @@ const PING_EVERY: Duration = Duration::from_secs(60);
 ///
 /// # What clients can make it hold
 /// A slow client, or one that never reads, costs at most 64 KiB of memory with the settings as they are, and usually
-/// half of that. Over TLS it may be 40 KiB more, for records that come and go. Over HTTP/2 it may be 64 KiB more, if it
+/// half of that. Over TLS it may be 8 KiB more, if it stops in the middle of a record, and 64 KiB, if it stops in the
+/// middle of a long message of the handshake's kind: rustls keeps so much of one. Over HTTP/2 it may be 64 KiB more, if it
 /// sends a body that the service does not read: so much the protocol gives to every connection; and each request beyond
 /// the first, of at most 100 at a time, may take 32 KiB of its own. Not counted is what belongs to the service: a piece
 /// of a body is as large as the service made it, bodies that it gathers before it looks at them (axum's extractors stop

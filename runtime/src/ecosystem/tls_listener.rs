@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use ::futures_io::{AsyncBufRead, AsyncWrite};
+use ::futures_io::AsyncWrite;
 use ::hyper::rt::{Read, ReadBufCursor, Write};
 use raddle_io::net::{TcpListener, TcpStream};
 use rustls::ServerConfig;
@@ -20,10 +20,11 @@ use rustls::ServerConfig;
 use super::listener::Listener;
 use crate::streams::{StartTls, StartingTls, StreamReader, StreamWriter, secure_accepted};
 
-/// How much is read ahead of hyper, and kept behind it, at most.
-const MOST_KEPT: usize = 4 * 1024;
 /// How much of an answer is taken from hyper at a time, and makes a record of TLS.
 const AT_A_TIME: usize = 8 * 1024;
+/// How much is given to hyper at a time: what it gathers to be written back doubles, and larger pieces would make it twice
+/// as large.
+const PIECE: usize = 4 * 1024;
 
 /// A listener for HTTPS. [`Serve::tls`](super::tower::Serve::tls) makes one of a `TcpListener`.
 ///
@@ -69,7 +70,7 @@ impl TlsListener {
     }
 
     fn secure(&self, stream: TcpStream) -> TlsConnection {
-        let mut start = secure_accepted(stream, self.config.clone(), MOST_KEPT);
+        let mut start = secure_accepted(stream, self.config.clone());
         if let Some(limit) = self.handshake_timeout {
             start = start.tls_handshake_timeout(limit);
         }
@@ -122,11 +123,17 @@ impl Read for TlsConnection {
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
         let (reader, _) = ready!(self.poll_open(cx))?;
-        let there = ready!(Pin::new(&mut *reader).poll_fill_buf(cx))?;
-        let count = there.len().min(buffer.remaining());
-        buffer.put_slice(&there[..count]);
-        Pin::new(reader).consume(count);
-        Poll::Ready(Ok(()))
+        let mut left = PIECE.min(buffer.remaining());
+        if left == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let read = reader.poll_read_with(cx, &mut |plaintext| {
+            let count = plaintext.len().min(left);
+            buffer.put_slice(&plaintext[..count]);
+            left -= count;
+            count
+        });
+        read.map_ok(drop)
     }
 }
 

@@ -34,6 +34,8 @@ mod parting;
 mod read_error;
 mod reader;
 mod reads;
+#[cfg(feature = "tls")]
+mod records;
 mod securing;
 mod separators;
 mod server;

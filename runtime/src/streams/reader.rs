@@ -192,6 +192,18 @@ impl StreamReader {
         Poll::Ready(Ok(()))
     }
 
+    /// Hands what has arrived over TLS to `take`, which says how much of it it takes, past the buffer of this reader. None
+    /// is there if nobody reads otherwise.
+    #[cfg(all(feature = "tls", feature = "tower"))]
+    pub(crate) fn poll_read_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        debug_assert!(self.buffered().is_empty(), "{self:?}");
+        self.connection.transport.poll_read_with(cx, take)
+    }
+
     /// Takes the first `count` bytes out.
     pub(super) fn take(&mut self, count: usize) -> Bytes {
         if count == 0 {

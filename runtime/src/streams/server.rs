@@ -43,7 +43,7 @@ const BACKLOG: u32 = 100;
 /// Of what a client sends, about twice the [`limit`](StartServer::limit) is kept at most, and of what is written to it as
 /// much as [`StreamWriter::set_write_buffer_limits`] says, if the handler drains. With asyncio's 64 KiB for each, a
 /// client that sends long lines and never reads costs some 300 KiB; with 8 KiB for each it stays below 64 KiB, and over
-/// TLS below 104. Time has no limit of its own: a handler that is not to wait for ever reads and drains within a
+/// TLS below 80. Time has no limit of its own: a handler that is not to wait for ever reads and drains within a
 /// [`timeout`](crate::timeout()). What it has written is sent after its end, too, for as long as the client takes;
 /// [`StreamWriter::abort`] gives it up.
 ///

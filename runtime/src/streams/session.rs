@@ -9,17 +9,19 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use rustls::Connection as Tls;
 
+use super::records::{self, Records};
 use super::transport::Transport;
 
-/// What is ciphered at a time: a record. More would lie ready for a peer that takes nothing, and leaves by the record
-/// anyway.
+/// What is ciphered or deciphered at a time: a record. More would lie ready for a peer that takes nothing, or for a reader
+/// that does not come.
 const AT_A_TIME: usize = 16 * 1024;
 
 /// The state of one TLS connection.
 pub(super) struct Session {
     tls: Tls,
-    /// What a reader had fetched before there was TLS; it comes before what the socket has.
-    early: Bytes,
+    incoming: Records,
+    /// What a reader left of the plaintext of a record: rustls would keep the memory of all of it.
+    rest: Bytes,
     /// What the peer did wrong. All that it sent before that can still be read.
     failure: Option<rustls::Error>,
 }
@@ -27,7 +29,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(mut tls: Tls, early: Bytes) -> Session {
         tls.set_buffer_limit(Some(AT_A_TIME));
-        Session { tls, early, failure: None }
+        Session { tls, incoming: Records::new(early), rest: Bytes::new(), failure: None }
     }
 
     /// What was agreed upon.
@@ -65,19 +67,34 @@ impl Session {
         }
     }
 
-    /// Appends plaintext to `buffer`, up to `room` bytes; none at the end of the stream, which the peer has announced.
+    /// Hands plaintext to `take`, which says how much of it it takes, until it takes less than all, or no more is there:
+    /// how many bytes, none at the end of the stream, which the peer has announced.
     ///
     /// # Errors
     /// `UnexpectedEof` if the peer did not announce it; `InvalidData` with rustls's error; `WouldBlock`; the socket's.
-    pub(super) fn read_into(&mut self, socket: &Transport, buffer: &mut Vec<u8>, room: usize) -> io::Result<usize> {
+    pub(super) fn read(&mut self, socket: &Transport, take: &mut dyn FnMut(&[u8]) -> usize) -> io::Result<usize> {
+        let mut taken = take(&self.rest);
+        self.rest.advance(taken);
+        if !self.rest.is_empty() {
+            return Ok(taken);
+        }
+        self.rest = Bytes::new();
         loop {
             match self.tls.reader().fill_buf() {
                 Ok(there) => {
-                    let count = there.len().min(room);
-                    buffer.extend_from_slice(&there[..count]);
-                    self.tls.reader().consume(count);
-                    return Ok(count);
+                    let (len, count) = (there.len(), take(there));
+                    taken += count;
+                    if count < len {
+                        self.rest = Bytes::copy_from_slice(&there[count..]);
+                    }
+                    self.tls.reader().consume(len);
+                    if len == 0 || count < len {
+                        return Ok(taken);
+                    }
+                    continue;
                 }
+                // What is wrong after this is told when it is read.
+                Err(_) if taken > 0 => return Ok(taken),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     let text = "the peer closed the connection without TLS's close_notify: bytes may be missing";
@@ -110,7 +127,7 @@ impl Session {
     /// Hands ciphertext to the socket until none is left.
     pub(super) fn push(&mut self, socket: &Transport) -> io::Result<()> {
         while self.tls.wants_write() {
-            if self.tls.write_tls(&mut Raw(socket, &mut self.early))? == 0 {
+            if self.tls.write_tls(&mut Raw(socket))? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
         }
@@ -122,18 +139,45 @@ impl Session {
         self.tls.send_close_notify();
     }
 
-    /// Fetches ciphertext and deciphers it: how many bytes, of which none may make up a message yet.
+    /// Fetches ciphertext and deciphers it: how many bytes, of which none may make up a message yet; none at the end.
     fn pull(&mut self, socket: &Transport) -> io::Result<usize> {
-        let count = self.tls.read_tls(&mut Raw(socket, &mut self.early))?;
-        if let Err(error) = self.tls.process_new_packets() {
-            self.failure = Some(error);
+        let mut room = [0; records::ROOM];
+        let Some(bytes) = self.incoming.fetch(socket, &mut room)? else {
+            return self.tls.read_tls(&mut io::empty());
+        };
+        let taken = self.decipher(bytes)?;
+        self.incoming.keep(&bytes[taken..]);
+        if !self.tls.is_handshaking() {
+            // Brings nothing, but is what makes rustls give back the memory that the record took.
+            let _ = self.tls.read_tls(&mut Nothing);
         }
         if self.tls.wants_write() && (!self.tls.is_handshaking() || self.failure.is_some()) {
             // The alert that tells the peer what was wrong, or new keys: what the socket does not take now leaves with
             // the next bytes that are written.
             let _ = self.push(socket);
         }
-        Ok(count)
+        Ok(bytes.len())
+    }
+
+    /// Deciphers records, up to so much plaintext as may be there at a time: how many bytes that was.
+    fn decipher(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (mut taken, mut there) = (0, 0);
+        while let Some(length) = records::first(&bytes[taken..])
+            && (there == 0 || there + length <= AT_A_TIME)
+        {
+            let mut record = &bytes[taken..taken + length];
+            // It takes no more after a `close_notify`.
+            while !record.is_empty() && self.tls.read_tls(&mut record)? > 0 {}
+            taken += length;
+            match self.tls.process_new_packets() {
+                Ok(state) => there = state.plaintext_bytes_to_read(),
+                Err(error) => {
+                    self.failure = Some(error);
+                    return Ok(bytes.len());
+                }
+            }
+        }
+        Ok(taken)
     }
 }
 
@@ -142,21 +186,7 @@ fn invalid(error: rustls::Error) -> io::Error {
 }
 
 /// The socket as rustls sees it.
-struct Raw<'a>(&'a Transport, &'a mut Bytes);
-
-impl Read for Raw<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.1.is_empty() {
-            return self.0.try_read(into);
-        }
-        let count = self.1.len().min(into.len());
-        self.1.copy_to_slice(&mut into[..count]);
-        if self.1.is_empty() {
-            *self.1 = Bytes::new();
-        }
-        Ok(count)
-    }
-}
+struct Raw<'a>(&'a Transport);
 
 impl Write for Raw<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -165,5 +195,14 @@ impl Write for Raw<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// A source that has nothing yet.
+struct Nothing;
+
+impl Read for Nothing {
+    fn read(&mut self, _into: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
     }
 }

@@ -15,6 +15,8 @@ use raddle_io::{Sleep, TimeoutError, sleep};
 #[cfg(feature = "tower")]
 use rustls::ServerConfig;
 
+#[cfg(feature = "tower")]
+use super::DEFAULT_LIMIT;
 use super::connection::Connection;
 use super::outgoing::Phase;
 use super::reader::StreamReader;
@@ -61,15 +63,15 @@ pub fn start_tls(reader: StreamReader, writer: StreamWriter, config: impl Into<T
     StartTls { reader, writer, options: TlsOptions::of(config.into()), at: Location::caller() }
 }
 
-/// [`start_tls`] on a connection that a listener has accepted, for somebody who has buffers of their own: of what is read
-/// and written, no more than `most` is kept here.
+/// [`start_tls`] on a connection that a listener has accepted, for somebody who has buffers of their own: nothing more is
+/// taken to be written before all that was has left.
 #[cfg(feature = "tower")]
 #[track_caller]
-pub(crate) fn secure_accepted(stream: TcpStream, config: Arc<ServerConfig>, most: usize) -> StartTls {
+pub(crate) fn secure_accepted(stream: TcpStream, config: Arc<ServerConfig>) -> StartTls {
     let connection = Connection::new(Transport::Tcp(stream), Location::caller());
-    let reader = StreamReader::new(connection.clone(), most);
+    let reader = StreamReader::new(connection.clone(), DEFAULT_LIMIT);
     let mut writer = StreamWriter::new(connection);
-    writer.set_write_buffer_limits(most, 0);
+    writer.set_write_buffer_limits(0, 0);
     start_tls(reader, writer, config)
 }
 

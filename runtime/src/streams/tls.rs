@@ -78,6 +78,22 @@ impl Tls {
         buffer: &mut Vec<u8>,
         room: usize,
     ) -> Poll<io::Result<usize>> {
+        let mut left = room;
+        self.poll_read_with(cx, &mut |plaintext| {
+            let count = plaintext.len().min(left);
+            buffer.extend_from_slice(&plaintext[..count]);
+            left -= count;
+            count
+        })
+    }
+
+    /// Hands what has arrived to `take`, which says how much of it it takes: at least one byte, unless the stream has
+    /// ended.
+    pub(super) fn poll_read_with(
+        &self,
+        cx: &mut Context<'_>,
+        take: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
         ready!(budget::poll_proceed(cx));
         loop {
             let read = {
@@ -85,7 +101,7 @@ impl Tls {
                 if state.is_over {
                     return Poll::Ready(Ok(0));
                 }
-                state.session.read_into(self.socket(), buffer, room)
+                state.session.read(self.socket(), take)
             };
             match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -166,10 +182,8 @@ impl Tls {
 
     /// Throws away what has come, after [`end_reading`](Tls::end_reading). True: the peer has ended its side, too.
     pub(super) fn has_parted(&self) -> bool {
-        let mut nowhere = Vec::new();
         for _ in 0..DISCARDS {
-            nowhere.clear();
-            let read = self.state.lock().session.read_into(self.socket(), &mut nowhere, super::DEFAULT_LIMIT);
+            let read = self.state.lock().session.read(self.socket(), &mut |plaintext| plaintext.len());
             match read {
                 Ok(0) => return true,
                 Ok(_) => {}

@@ -51,6 +51,22 @@ impl Transport {
         }
     }
 
+    /// Hands what has arrived to `take`, which says how much of it it takes: at least one byte, unless the stream has
+    /// ended. For those who have a buffer of their own above TLS.
+    #[cfg(all(feature = "tls", feature = "tower"))]
+    pub(super) fn poll_read_with(
+        &self,
+        cx: &mut Context<'_>,
+        take: &mut dyn FnMut(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Transport::Tls(tls) => tls.poll_read_with(cx, take),
+            Transport::Tcp(_) | Transport::Unix(_) | Transport::Fed(_) => {
+                Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+            }
+        }
+    }
+
     /// Sends what it takes without waiting.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {

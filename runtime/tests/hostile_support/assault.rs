@@ -15,8 +15,9 @@ use super::wire::{End, Wire};
 /// What a slow client may cost.
 pub(crate) const ALLOWED: usize = 64 * 1024;
 
-/// … and over TLS a record as it comes, the same deciphered, and one that leaves, where a client fills them.
-const RECORDS: usize = (16 + 16 + 8) * 1024;
+/// … and over TLS for a moment what each of the server's two workers deciphers a record with, however many clients there
+/// are.
+const DECIPHERING: usize = 2 * (32 + 16) * 1024;
 
 /// … and over HTTP/2 what a client may send before the server has a say in it.
 const WINDOW: usize = 65_535;
@@ -51,10 +52,11 @@ pub(crate) struct Cost {
 impl Cost {
     /// Whether it is more than an attack's clients may cost.
     pub(crate) fn is_too_much(&self, attack: &Attack) -> bool {
-        let records = if attack.fills_records() { RECORDS } else { 0 };
         let window = if attack.fills_window { WINDOW } else { 0 };
-        let allowed = (ALLOWED * attack.asks + records + window) * self.clients;
-        self.hanging > allowed || self.peak.max(self.resident) > allowed + attack.shared.unwrap_or(0)
+        let allowed = (ALLOWED * attack.asks + window) * self.clients;
+        let deciphering = if attack.tls.is_some() { DECIPHERING } else { 0 };
+        let shared = attack.shared.unwrap_or(0) + deciphering;
+        self.hanging > allowed || self.peak.max(self.resident) > allowed + shared
     }
 }
 

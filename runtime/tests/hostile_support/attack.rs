@@ -98,11 +98,6 @@ impl Attack {
         self
     }
 
-    /// Whether it sends as much as it can, within TLS by the record.
-    pub(crate) fn fills_records(&self) -> bool {
-        self.tls.is_some() && matches!(self.goes_on, GoesOn::Flood(_))
-    }
-
     pub(crate) fn half_secured(mut self) -> Attack {
         self.is_half_secured = true;
         self
