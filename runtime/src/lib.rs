@@ -59,7 +59,7 @@
 //! file, and in two lines of `api::task`; nowhere else.
 #![deny(unsafe_code)]
 
-pub(crate) use raddle_io::shim;
+pub(crate) use raddle_io::{shim, waiting};
 
 // With `--cfg raddle_loom` (see `checking`) the crate is what needs no worker, no reactor and no clock: `sync`, on loom's
 // types, and `model`. The rest is left out item by item, so that the compiler can tell who asks for it where it is gated.
@@ -77,6 +77,9 @@ pub mod fs;
 #[cfg(not(raddle_loom))]
 #[allow(unsafe_code)]
 mod harness;
+#[cfg(not(raddle_loom))]
+#[allow(unsafe_code)]
+mod location;
 #[cfg(raddle_loom)]
 pub mod model;
 #[cfg(not(raddle_loom))]
@@ -166,6 +169,7 @@ pub use task::{
     error::{Panic, TaskError},
     id::TaskId,
     status::{TaskInfo, TaskStatus},
+    wait_info::{WaitInfo, WaitsOn},
 };
 
 #[cfg(not(raddle_loom))]

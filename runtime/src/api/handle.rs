@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use super::block_on::block_on_thread;
 use super::callbacks::{self, CallHandle};
+use super::inspect::tasks_of;
 use super::metrics::Metrics;
 use super::spawn::{NO_RUNTIME, create_on};
 use super::task::Task;
 use crate::scheduler::context;
 use crate::scheduler::phase::Phase;
 use crate::scheduler::shared::Shared;
+use crate::task::status::TaskInfo;
 
 /// A runtime, reachable from any thread.
 ///
@@ -104,6 +106,12 @@ impl Handle {
     /// main.
     pub fn stop(&self) {
         self.0.ask_to_stop();
+    }
+
+    /// Every task of this runtime that has not ended, in order of their numbers, with what each waits for: from any
+    /// thread, whatever the workers are doing. See [`all_tasks`](crate::all_tasks).
+    pub fn all_tasks(&self) -> Vec<TaskInfo> {
+        tasks_of(&self.0).into_iter().map(|seen| seen.info).collect()
     }
 
     /// Numbers about the runtime's work so far.
