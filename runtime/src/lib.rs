@@ -104,10 +104,12 @@ pub mod tls;
 pub use api::{
     as_completed::{AsCompleted, AsCompletedInTime, NextCompleted, NextInTime, as_completed},
     background::Background,
+    call_graph::{CallGraph, CallGraphEntry, capture_call_graph, print_call_graph},
     callbacks::{CallHandle, call_at, call_later, call_soon},
     cancel_scope::{CancelScope, ScopeRun},
     context_var::ContextVar,
     deadline::{Deadline, DeadlineRun, deadline},
+    deadlock::{Deadlock, Deadlocks},
     defer::{Deferred, defer_async},
     finally::{Exit, Finally, FinallyExt},
     gather::{Gather, GatherAll, GatherTuple, OfIterable, OfTuple, gather},

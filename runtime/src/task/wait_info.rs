@@ -74,6 +74,19 @@ impl WaitInfo {
         matches!(self.on, WaitsOn::Lock { .. })
     }
 
+    pub(crate) fn is_for_group(&self) -> bool {
+        self.kind == Kind::Group
+    }
+
+    pub(crate) fn is_for_signal(&self) -> bool {
+        self.kind == Kind::Signal
+    }
+
+    /// Whether two looks saw the same wait.
+    pub(crate) fn is_same(&self, other: &WaitInfo) -> bool {
+        self.on == other.on && self.at == other.at && self.since == other.since
+    }
+
     /// How long it had been waiting at that moment.
     #[must_use]
     pub fn waited(&self, now: Instant) -> Duration {
