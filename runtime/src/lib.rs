@@ -119,6 +119,7 @@ pub use api::{
     group_start::{Start, Started},
     handle::{Closed, Handle},
     inspect::{all_tasks, current_task},
+    inspector::ask,
     metrics::{Metrics, WorkerMetrics},
     protect::{Protect, protect},
     race::{Race, RaceAll, RaceTuple, race},

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use raddle_io::Instant;
 
@@ -11,6 +12,7 @@ use crate::scheduler::context;
 use crate::scheduler::shared::Shared;
 use crate::task::id::TaskId;
 use crate::task::status::TaskInfo;
+use crate::task::wait_info::WaitInfo;
 
 /// Which task of this runtime awaits which, what each waits for, and who waits for each other: a picture of the moment.
 ///
@@ -90,11 +92,40 @@ impl CallGraph {
         CallGraph { tasks, deadlocks, taken }
     }
 
+    /// How long a task had waited when the graph was taken.
+    pub(super) fn waited(&self, wait: &WaitInfo) -> Duration {
+        wait.waited(self.taken)
+    }
+
+    /// A task, and what it waits for, in a line.
+    pub(super) fn line_of<'a>(&'a self, entry: &'a CallGraphEntry) -> impl fmt::Display + 'a {
+        Line { graph: self, entry }
+    }
+
     /// A task of the graph.
     #[must_use]
     pub fn get(&self, id: TaskId) -> Option<&CallGraphEntry> {
         let place = self.tasks.binary_search_by_key(&id, |entry| entry.task.id).ok()?;
         Some(&self.tasks[place])
+    }
+}
+
+/// A task, and what it waits for.
+struct Line<'a> {
+    graph: &'a CallGraph,
+    entry: &'a CallGraphEntry,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Line { graph, entry } = self;
+        let TaskInfo { status, future, spawned_at, waiting, .. } = &entry.task;
+        let task = Named(&entry.task);
+        write!(f, "{task} {status} fut={future} spawned at {}:{}", spawned_at.file(), spawned_at.line())?;
+        match waiting {
+            Some(wait) => write!(f, ", waits {:.1?} in {wait}", graph.waited(wait)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -145,24 +176,15 @@ impl<'a> Tree<'a> {
         // What is still to be written, the last first, with its depth.
         let mut rest = vec![(root, 0)];
         while let Some((entry, depth)) = rest.pop() {
-            write!(f, "{:indent$}{}", "", Named(&entry.task), indent = 2 * depth)?;
+            write!(f, "{:indent$}", "", indent = 2 * depth)?;
             if !self.shown.insert(entry.task.id) {
-                writeln!(f, " (as above)")?;
+                writeln!(f, "{} (as above)", Named(&entry.task))?;
                 continue;
             }
-            self.describe(f, entry)?;
+            writeln!(f, "{}", self.graph.line_of(entry))?;
             let below = entry.awaits.iter().rev().filter_map(|id| self.graph.get(*id));
             rest.extend(below.map(|entry| (entry, depth + 1)));
         }
         Ok(())
-    }
-
-    fn describe(&self, f: &mut fmt::Formatter<'_>, entry: &CallGraphEntry) -> fmt::Result {
-        let TaskInfo { status, future, spawned_at, waiting, .. } = &entry.task;
-        write!(f, " {status} fut={future} spawned at {}:{}", spawned_at.file(), spawned_at.line())?;
-        if let Some(wait) = waiting {
-            write!(f, ", waits {:.1?} in {wait}", wait.waited(self.graph.taken))?;
-        }
-        writeln!(f)
     }
 }

@@ -139,6 +139,18 @@ impl Runner {
         self
     }
 
+    /// Lets the command `raddle ps PID`, or `raddle pstree PID`, ask this runtime which tasks there are, what each waits for,
+    /// and who waits for each other; also while all workers are stuck. The environment variable `RADDLE_INSPECT=1` does
+    /// the same where this is not called.
+    ///
+    /// The program's own user and root may ask. It takes a thread, which sleeps until somebody does, and a socket in
+    /// `$XDG_RUNTIME_DIR/raddle`, or `/tmp/raddle-UID` where that variable is not set: a folder of the user's alone. What
+    /// keeps the runtime from that is reported through `on_exception`.
+    pub fn inspect(mut self, on: bool) -> Runner {
+        self.config.inspect = Some(on);
+        self
+    }
+
     /// The clock that timers go by. [`Clock::auto`] is for tests with one worker: its time jumps to the next
     /// deadline whenever nothing can run.
     pub fn clock(mut self, clock: Clock) -> Runner {
