@@ -6,7 +6,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{runner, virtual_runner, watch};
+use common::{Reports, runner, virtual_runner, watch};
 use raddle::{
     Event, Handle, Mutex, Queue, Task, TaskBuilder, TaskGroup, WaitsOn, all_tasks, capture_call_graph, create_task,
     gather, promise, shield, sleep, task_group, timeout, to_thread, yield_now,
@@ -58,6 +58,33 @@ fn two_tasks_that_take_two_locks_in_opposite_order_are_named_with_their_lines() 
             right.await.unwrap();
         });
     }
+}
+
+#[test]
+fn debugging_reports_a_deadlock_once() {
+    let _watch = watch();
+    let reports = Reports::default();
+    // A machine that is slow may bring reports of slow polls, too.
+    let deadlocks = |reports: &[String]| reports.iter().filter(|text| text.starts_with("deadlock: ")).count();
+    let mut all = Vec::new();
+    reports.of(runner(2).debug(true)).run(async {
+        let lock = Arc::new(Mutex::new(1));
+        let task = TaskBuilder::new().name("twice").create(async move {
+            let _first = lock.lock().await;
+            let _second = lock.lock().await;
+        });
+        while deadlocks(&all) == 0 {
+            sleep(Duration::from_millis(10)).await;
+            all.extend(reports.take());
+        }
+        // Long enough for another look.
+        sleep(Duration::from_millis(1500)).await;
+        task.cancel();
+    });
+    all.extend(reports.take());
+    assert_eq!(deadlocks(&all), 1, "{all:?}");
+    let text = "deadlock: a task waits for itself\n  Task-2 'twice' waits for Task-2 'twice': Mutex::lock at ";
+    assert!(all.iter().any(|report| report.starts_with(text)), "{all:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::inspect::{Seen, tasks_of};
+use crate::scheduler::report::ExceptionContext;
 use crate::scheduler::shared::Shared;
 use crate::task::id::TaskId;
 use crate::task::status::TaskInfo;
@@ -60,6 +61,16 @@ pub(super) fn look(shared: &Shared) -> (Vec<Seen>, Deadlocks) {
     cycles.retain(|cycle| again.iter().any(|other| cycle.is_same(other)));
     let stalled = stalled(shared, &second);
     (second, Deadlocks { cycles, stalled })
+}
+
+/// Reports the tasks that wait for each other, each cycle once: `known` has the first task of those that were found before.
+pub(super) fn report_deadlocks(shared: &Shared, known: &mut Vec<TaskId>) {
+    let (_, Deadlocks { cycles, .. }) = look(shared);
+    let found = cycles.iter().map(|cycle| cycle.tasks[0].id).collect();
+    let before = std::mem::replace(known, found);
+    for cycle in cycles.iter().filter(|cycle| !before.contains(&cycle.tasks[0].id)) {
+        shared.report(&ExceptionContext::new(cycle.to_string().trim_end()).in_task(cycle.tasks[0].clone()));
+    }
 }
 
 /// How many tasks wait, if nothing this runtime knows of can wake any.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use raddle_io::reactor::Reactor;
 
+use super::deadlock::report_deadlocks;
 use super::handle::Handle;
 use super::inspect::find_task;
 use super::inspector::Inspector;
@@ -90,7 +91,7 @@ struct Runtime {
 impl Runner {
     /// A runtime with a worker per available core.
     pub fn new() -> Runner {
-        Runner::with_config(Config { is_own_waker: is_current, find_task, ..Config::default() })
+        Runner::with_config(Config { is_own_waker: is_current, find_task, report_deadlocks, ..Config::default() })
     }
 
     pub(super) fn with_config(config: Config) -> Runner {

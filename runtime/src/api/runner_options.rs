@@ -131,8 +131,9 @@ impl Runner {
         self
     }
 
-    /// Reports what a program should not do: so far, polls that last longer than 100 ms, unless
-    /// [`slow_poll`](Runner::slow_poll) says otherwise. The environment variable `RADDLE_DEBUG=1` does the same where
+    /// Reports what a program should not do, through `on_exception`: polls that last longer than 100 ms, unless
+    /// [`slow_poll`](Runner::slow_poll) says otherwise, and tasks that wait for each other, as
+    /// [`Handle::deadlocks`](crate::Handle::deadlocks) finds them, within a second or two. The environment variable `RADDLE_DEBUG=1` does the same where
     /// this is not called.
     pub fn debug(mut self, on: bool) -> Runner {
         self.config.debug = Some(on);

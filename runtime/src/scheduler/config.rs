@@ -11,6 +11,7 @@ use super::lookups::{self, LookUp};
 use super::report::ExceptionHandler;
 use super::shared::Shared;
 use crate::shim::atomic::{AtomicUsize, Ordering};
+use crate::task::id::TaskId;
 use crate::task::status::TaskInfo;
 
 /// The settings of a runtime; fixed once it exists.
@@ -36,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) inspect: Option<bool>,
     /// What is at that address, if it is a task that lives.
     pub(crate) find_task: fn(&Shared, *const ()) -> Option<TaskInfo>,
+    /// Reports tasks that wait for each other, except those that are known; knows them all afterwards.
+    pub(crate) report_deadlocks: fn(&Shared, &mut Vec<TaskId>),
     /// Whether a waker is that of the task being polled on this thread; the harness knows.
     pub(crate) is_own_waker: fn(&Waker) -> bool,
 }
@@ -64,6 +67,7 @@ impl Default for Config {
             debug: None,
             inspect: None,
             find_task: |_, _| None,
+            report_deadlocks: |_, _| {},
             is_own_waker: |_| false,
         }
     }
@@ -80,9 +84,9 @@ fn asked_for_by_environment(name: &str) -> bool {
 impl Config {
     /// As it is when a runtime begins: what was left to the environment is known.
     pub(crate) fn settled(&self) -> Config {
-        let is_debug = || self.debug.unwrap_or_else(|| asked_for_by_environment("RADDLE_DEBUG"));
-        let slow_poll = self.slow_poll.or_else(|| is_debug().then_some(SLOW_IN_DEBUG));
-        Config { slow_poll, ..self.clone() }
+        let is_debug = self.debug.unwrap_or_else(|| asked_for_by_environment("RADDLE_DEBUG"));
+        let slow_poll = self.slow_poll.or(is_debug.then_some(SLOW_IN_DEBUG));
+        Config { slow_poll, debug: Some(is_debug), ..self.clone() }
     }
 
     /// Whether the runtime can be inspected from outside.
