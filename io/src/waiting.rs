@@ -66,13 +66,19 @@ pub enum Kind {
     ToThread,
     /// A signal.
     Signal,
+    /// A `StreamReader`'s reads.
+    StreamRead,
+    /// `StreamWriter::drain`.
+    StreamDrain,
+    /// `StreamWriter::wait_closed`.
+    StreamClosed,
     /// Async cleanup.
     Cleanup,
 }
 
 impl Kind {
     /// All of them, in the order of their numbers.
-    const ALL: [Kind; 27] = [
+    const ALL: [Kind; 30] = [
         Kind::Unknown,
         Kind::Sleep,
         Kind::Readable,
@@ -99,6 +105,9 @@ impl Kind {
         Kind::Group,
         Kind::ToThread,
         Kind::Signal,
+        Kind::StreamRead,
+        Kind::StreamDrain,
+        Kind::StreamClosed,
         Kind::Cleanup,
     ];
 
@@ -132,6 +141,9 @@ impl Kind {
             Kind::Group => "task_group",
             Kind::ToThread => "to_thread",
             Kind::Signal => "signal",
+            Kind::StreamRead => "StreamReader::read",
+            Kind::StreamDrain => "StreamWriter::drain",
+            Kind::StreamClosed => "StreamWriter::wait_closed",
             Kind::Cleanup => "cleanup",
         }
     }

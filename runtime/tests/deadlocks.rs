@@ -259,6 +259,13 @@ fn every_kind_of_wait_of_this_crate_shows() {
                     _ = pending.await;
                 }),
             ),
+            (
+                "StreamReader::read",
+                create_task(async {
+                    let (_feeder, mut reader) = raddle::streams::StreamReader::pair();
+                    _ = reader.read_line().await;
+                }),
+            ),
             ("Barrier::wait", create_task(async { _ = raddle::Barrier::new(2).wait().await })),
         ];
         let handle = Handle::current();
