@@ -22,7 +22,7 @@ use crate::task::wait_info::WaitInfo;
 /// ```
 /// use raddle::{Queue, capture_call_graph, create_task, yield_now};
 ///
-/// raddle::run(async {
+/// raddle::Runner::new().workers(1).run(async {
 ///     let queue: Queue<u32> = Queue::unbounded();
 ///     let getter = create_task(async move { queue.get().await });
 ///     yield_now().await;

@@ -131,7 +131,7 @@ impl Handle {
     /// use std::sync::Arc;
     /// use raddle::{Handle, Mutex, create_task, yield_now};
     ///
-    /// raddle::run(async {
+    /// raddle::Runner::new().workers(1).run(async {
     ///     let lock = Arc::new(Mutex::new(1));
     ///     let task = create_task(async move {
     ///         let _first = lock.lock().await;
