@@ -67,6 +67,7 @@ impl JoinWaker {
     ///
     /// # Safety
     /// The caller is the task's only handle: JOIN is set, and nobody else registers at the same time.
+    #[inline]
     pub(crate) unsafe fn register(&self, state: &State, waker: &Waker) -> bool {
         if state.is_complete() {
             return true;
