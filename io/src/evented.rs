@@ -20,13 +20,15 @@
 //! (`Progress::drained`), and never against a sticky bit or an unregistered source; `readiness.rs` sees to both.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
+use std::panic::Location;
 use std::task::{Context, Poll};
 
 use crate::budget;
 use crate::readiness::{Direction, Snapshot};
 use crate::registration::{Registration, Waits};
 use crate::source::Ticket;
+use crate::waiting::{self, Kind, NOWHERE};
 
 /// What a syscall brought.
 #[derive(Debug)]
@@ -77,8 +79,9 @@ impl<S: AsRawFd> Evented<S> {
     }
 
     /// An operation that is not polled yet.
+    #[track_caller]
     pub(crate) fn operation(&self, direction: Direction, cost: u16) -> Operation<'_, S> {
-        Operation { evented: self, direction, cost, ticket: Ticket::default() }
+        Operation { evented: self, direction, cost, ticket: Ticket::default(), at: Location::caller() }
     }
 
     /// One attempt, for `try_*` functions.
@@ -114,7 +117,11 @@ impl<S: AsRawFd> Evented<S> {
         cost: u16,
         attempt: impl FnMut(&S) -> io::Result<Progress<R>>,
     ) -> Poll<io::Result<R>> {
-        self.poll(cx, direction, cost, Waits::Polled, attempt)
+        let polled = self.poll(cx, direction, cost, Waits::Polled, attempt);
+        if polled.is_pending() {
+            note(direction, self.io.as_raw_fd(), NOWHERE);
+        }
+        polled
     }
 
     fn poll<R>(
@@ -162,6 +169,15 @@ impl<S: AsRawFd> Evented<S> {
     }
 }
 
+/// Says that this poll waits for an fd.
+pub(crate) fn note(direction: Direction, fd: RawFd, at: &'static Location<'static>) {
+    let kind = match direction {
+        Direction::Read => Kind::Readable,
+        Direction::Write => Kind::Writable,
+    };
+    waiting::note(kind, fd.unsigned_abs(), at);
+}
+
 /// An operation on its way. Dropping it takes its waker out, or passes its turn on to the next who waits.
 #[derive(Debug)]
 pub(crate) struct Operation<'a, S: AsRawFd> {
@@ -169,6 +185,7 @@ pub(crate) struct Operation<'a, S: AsRawFd> {
     direction: Direction,
     cost: u16,
     ticket: Ticket,
+    at: &'static Location<'static>,
 }
 
 impl<'a, S: AsRawFd> Operation<'a, S> {
@@ -181,6 +198,8 @@ impl<'a, S: AsRawFd> Operation<'a, S> {
         let polled = self.evented.poll(cx, self.direction, self.cost, Waits::Future(&mut self.ticket), attempt);
         if polled.is_ready() {
             self.leave();
+        } else {
+            note(self.direction, self.evented.io.as_raw_fd(), self.at);
         }
         polled
     }

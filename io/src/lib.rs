@@ -12,7 +12,7 @@
 //!                 context > reactor          whose thread is this
 //!                   /            \
 //!   slots > source > readiness   timers > wheel > entries     who waits, for what
-//!                  clock   budget   wake   fork   shim
+//!                  clock   budget   wake   waiting   fork   shim
 //! ```
 //!
 //! A file imports only from lines below it. `readiness`, `source`, `timers` and `wheel` are protocols: they import
@@ -53,6 +53,8 @@ pub mod source;
 mod timeout;
 #[doc(hidden)]
 pub mod timers;
+#[doc(hidden)]
+pub mod waiting;
 mod wake;
 #[doc(hidden)]
 pub mod wheel;

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::nursery::{self, Ticket};
 use crate::reactor::Reactor;
 use crate::shim::Arc;
 use crate::timers::State;
+use crate::waiting::{self, Kind};
 use crate::wheel::Key;
 
 /// Waits for a duration, counted from the first poll.
@@ -60,8 +62,12 @@ pub struct Sleep {
     seq: u64,
     index: u32,
     stage: Stage,
+    /// The line that made this.
+    at: &'static Location<'static>,
 }
 
+// loom's `Arc` is bigger.
+#[cfg(not(raddle_loom))]
 const _: () = assert!(size_of::<Sleep>() <= 40, "a Sleep is small");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +88,9 @@ enum Stage {
 
 impl Sleep {
     #[inline]
+    #[track_caller]
     fn new(stage: Stage, nanos: u64) -> Sleep {
-        Sleep { nanos, home: None, seq: 0, index: 0, stage }
+        Sleep { nanos, home: None, seq: 0, index: 0, stage, at: Location::caller() }
     }
 
     /// When this ends. `None` before the first poll of a [`sleep`], whose time has not begun.
@@ -285,12 +292,16 @@ impl Future for Sleep {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match self.stage {
-            Stage::Fresh | Stage::Aimed => return self.start(cx),
-            Stage::Young => ready!(self.check_young(cx)),
-            Stage::Registered => ready!(self.check(cx)),
-            Stage::Due => {}
+        let waits = match self.stage {
+            Stage::Fresh | Stage::Aimed => self.start(cx),
+            Stage::Young => self.check_young(cx),
+            Stage::Registered => self.check(cx),
+            Stage::Due => Poll::Ready(()),
             Stage::Elapsed => return Poll::Ready(()),
+        };
+        if waits.is_pending() {
+            waiting::note_if_none(Kind::Sleep, 0, self.at);
+            return Poll::Pending;
         }
         ready!(budget::poll_proceed(cx));
         self.stage = Stage::Elapsed;

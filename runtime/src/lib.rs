@@ -59,7 +59,7 @@
 //! file, and in two lines of `api::task`; nowhere else.
 #![deny(unsafe_code)]
 
-pub(crate) use raddle_io::shim;
+pub(crate) use raddle_io::{shim, waiting};
 
 // With `--cfg raddle_loom` (see `checking`) the crate is what needs no worker, no reactor and no clock: `sync`, on loom's
 // types, and `model`. The rest is left out item by item, so that the compiler can tell who asks for it where it is gated.
@@ -77,6 +77,9 @@ pub mod fs;
 #[cfg(not(raddle_loom))]
 #[allow(unsafe_code)]
 mod harness;
+#[cfg(not(raddle_loom))]
+#[allow(unsafe_code)]
+mod location;
 #[cfg(raddle_loom)]
 pub mod model;
 #[cfg(not(raddle_loom))]
@@ -101,10 +104,12 @@ pub mod tls;
 pub use api::{
     as_completed::{AsCompleted, AsCompletedInTime, NextCompleted, NextInTime, as_completed},
     background::Background,
+    call_graph::{CallGraph, CallGraphEntry, capture_call_graph, print_call_graph},
     callbacks::{CallHandle, call_at, call_later, call_soon},
     cancel_scope::{CancelScope, ScopeRun},
     context_var::ContextVar,
     deadline::{Deadline, DeadlineRun, deadline},
+    deadlock::{Deadlock, Deadlocks},
     defer::{Deferred, defer_async},
     finally::{Exit, Finally, FinallyExt},
     gather::{Gather, GatherAll, GatherTuple, OfIterable, OfTuple, gather},
@@ -114,6 +119,7 @@ pub use api::{
     group_start::{Start, Started},
     handle::{Closed, Handle},
     inspect::{all_tasks, current_task},
+    inspector::ask,
     metrics::{Metrics, WorkerMetrics},
     protect::{Protect, protect},
     race::{Race, RaceAll, RaceTuple, race},
@@ -166,6 +172,7 @@ pub use task::{
     error::{Panic, TaskError},
     id::TaskId,
     status::{TaskInfo, TaskStatus},
+    wait_info::{WaitInfo, WaitsOn},
 };
 
 #[cfg(not(raddle_loom))]

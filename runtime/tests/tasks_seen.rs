@@ -50,6 +50,8 @@ fn ids_are_unique_from_all_workers_and_from_outside() {
     });
 }
 
+/// The line of `fetch_data` that waits.
+const WAITS: u32 = line!() + 2;
 async fn fetch_data() -> u32 {
     Event::new().wait().await;
     1
@@ -69,7 +71,10 @@ fn a_task_shows_itself_as_asyncio_does() {
         assert_eq!(format!("{task:?}"), format!("<Task pending name='Task-2' fut=fetch_data {}", here(line)));
         yield_now().await;
         task.set_name("fetch");
-        assert_eq!(format!("{task:?}"), format!("<Task pending name='fetch' fut=fetch_data {}", here(line)));
+        let waiting = format!("{task:?}");
+        let there = here(line).replace('>', &format!(" wait_for=<Event::wait at {}:{WAITS} on #", file!()));
+        assert!(waiting.starts_with(&format!("<Task pending name='fetch' fut=fetch_data {there}")), "{waiting}");
+        assert!(waiting.ends_with(">>"), "{waiting}");
         task.cancel();
         assert_eq!(format!("{task:?}"), format!("<Task cancelling name='fetch' fut=fetch_data {}", here(line)));
         let canceller = task.canceller();

@@ -77,6 +77,7 @@ struct Shortage {
 
 impl<S: AsRawFd> Acceptor<S> {
     /// Takes a socket that is non-blocking already.
+    #[track_caller]
     pub(super) fn new(socket: S) -> Acceptor<S> {
         Acceptor { evented: Evented::new(socket), shortage: Mutex::new(Shortage::default()) }
     }
@@ -182,6 +183,7 @@ pub struct Accept<'a, L: Listen = TcpListener> {
 }
 
 impl<'a, L: Listen> Accept<'a, L> {
+    #[track_caller]
     pub(super) fn new(listener: &'a L) -> Accept<'a, L> {
         Accept { listener, operation: listener.acceptor().evented.operation(Direction::Read, COST), pause: None }
     }

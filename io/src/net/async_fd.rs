@@ -21,6 +21,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -29,6 +30,7 @@ use rustix::io::Errno;
 
 use super::ready_guard::ReadyGuard;
 use crate::budget;
+use crate::evented::note;
 use crate::readiness::{Direction, Snapshot};
 use crate::registration::{Registration, Waits, unwatched};
 use crate::source::Ticket;
@@ -186,15 +188,21 @@ struct Wait<'a, T: AsFd> {
     of: &'a AsyncFd<T>,
     direction: Direction,
     ticket: Ticket,
+    at: &'static Location<'static>,
 }
 
 impl<'a, T: AsFd> Wait<'a, T> {
+    #[track_caller]
     fn new(of: &'a AsyncFd<T>, direction: Direction) -> Wait<'a, T> {
-        Wait { of, direction, ticket: Ticket::default() }
+        Wait { of, direction, ticket: Ticket::default(), at: Location::caller() }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ReadyGuard<'a, T>>> {
-        let ready = ready!(self.of.poll_ready(cx, self.direction, Waits::Future(&mut self.ticket)));
+        let polled = self.of.poll_ready(cx, self.direction, Waits::Future(&mut self.ticket));
+        let Poll::Ready(ready) = polled else {
+            note(self.direction, self.of.fd, self.at);
+            return Poll::Pending;
+        };
         // The place in the list, or the turn, goes to the guard. After an error it is passed on here.
         let mut ticket = std::mem::take(&mut self.ticket);
         let seen = ready.inspect_err(|_| self.of.registration.leave(self.direction, &mut ticket))?;

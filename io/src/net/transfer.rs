@@ -26,6 +26,7 @@ macro_rules! transfers {
         }
 
         impl<'a, S: $bound> $name<'a, S> {
+            #[track_caller]
             pub(super) fn new(stream: &'a ByteStream<S>, $buffer: $type) -> $name<'a, S> {
                 $name { stream, operation: stream.evented.operation(Direction::$direction, 1), $buffer }
             }

@@ -29,6 +29,7 @@ macro_rules! datagrams {
         }
 
         impl<'a> $name<'a> {
+            #[track_caller]
             pub(super) fn new(socket: &'a UdpSocket, $buffer: $type) -> $name<'a> {
                 $name { operation: socket.evented.operation(Direction::$direction, 1), $buffer }
             }
@@ -80,6 +81,7 @@ enum To {
 }
 
 impl<'a> UdpSendTo<'a> {
+    #[track_caller]
     pub(super) fn new(socket: &'a UdpSocket, datagram: &'a [u8], resolve: Resolve) -> UdpSendTo<'a> {
         let to = resolve.as_one().map_or_else(|| To::Resolve(resolve), To::Address);
         UdpSendTo { socket, operation: socket.evented.operation(Direction::Write, 1), datagram, to }
@@ -127,6 +129,7 @@ pub struct UdpBind {
 }
 
 impl UdpBind {
+    #[track_caller]
     pub(super) fn new(resolve: Resolve) -> UdpBind {
         UdpBind { resolve }
     }
@@ -156,6 +159,7 @@ pub struct UdpConnect<'a> {
 }
 
 impl<'a> UdpConnect<'a> {
+    #[track_caller]
     pub(super) fn new(socket: &'a UdpSocket, resolve: Resolve) -> UdpConnect<'a> {
         UdpConnect { socket, resolve }
     }

@@ -62,6 +62,7 @@ macro_rules! transfers {
         }
 
         impl<'a> $name<'a> {
+            #[track_caller]
             pub(super) fn new(socket: &'a UnixDatagram, $buffer: $type) -> $name<'a> {
                 $name { operation: socket.evented.operation(Direction::$direction, 1), $buffer }
             }
@@ -105,6 +106,7 @@ pub struct UnixSendTo<'a> {
 }
 
 impl<'a> UnixSendTo<'a> {
+    #[track_caller]
     pub(super) fn new(socket: &'a UnixDatagram, datagram: &'a [u8], address: io::Result<SocketAddr>) -> UnixSendTo<'a> {
         UnixSendTo { socket, datagram, address, pause: Pause::default() }
     }

@@ -28,6 +28,7 @@ pub struct ReadExact<'a, S: ReadBytes = std::net::TcpStream> {
 }
 
 impl<'a, S: ReadBytes> ReadExact<'a, S> {
+    #[track_caller]
     pub(super) fn new(stream: &'a ByteStream<S>, buffer: &'a mut [u8]) -> ReadExact<'a, S> {
         let operation = stream.evented.operation(Direction::Read, 1);
         ReadExact { stream, operation, buffer, filled: 0, keeps: false }
@@ -117,6 +118,7 @@ pub struct WriteAll<'a, S: WriteBytes = std::net::TcpStream> {
 }
 
 impl<'a, S: WriteBytes> WriteAll<'a, S> {
+    #[track_caller]
     pub(super) fn new(stream: &'a ByteStream<S>, buffer: &'a [u8]) -> WriteAll<'a, S> {
         WriteAll { operation: stream.evented.operation(Direction::Write, 1), buffer, written: 0 }
     }

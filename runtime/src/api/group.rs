@@ -40,6 +40,7 @@ use crate::scheduler::shared::Shared;
 use crate::shim::Mutex;
 use crate::task::error::Panic;
 use crate::task::status::TaskInfo;
+use crate::waiting::{self, Kind};
 
 /// Runs `body` with a group to start tasks in, and returns when all of them have ended: asyncio's `TaskGroup`, Trio's
 /// nursery.
@@ -80,7 +81,7 @@ where
 {
     let group = TaskGroup::new();
     let body = Frame::new(body(group.clone()));
-    TaskGroupRun { body, value: None, guard: Guard(group) }
+    TaskGroupRun { body, value: None, guard: Guard(group, Location::caller()) }
 }
 
 /// A group of tasks, to start more in. Clones are the same group. Given to the body of [`task_group`].
@@ -399,6 +400,7 @@ where
             }
         }
         if this.body.as_mut().poll_cleanup(cx).is_pending() || !group.inner.poll_ended(cx) {
+            waiting::note(Kind::Group, waiting::object(&*group.inner), this.guard.1);
             return Poll::Pending;
         }
         let failures = std::mem::take(&mut group.inner.state.lock().failures);
@@ -424,7 +426,7 @@ impl<T, E: Send + 'static, Fut> fmt::Debug for TaskGroupRun<T, E, Fut> {
 }
 
 /// Sees to it that children do not outlive a run that is dropped.
-struct Guard<E: Send + 'static>(TaskGroup<E>);
+struct Guard<E: Send + 'static>(TaskGroup<E>, &'static Location<'static>);
 
 impl<E: Send + 'static> Drop for Guard<E> {
     fn drop(&mut self) {

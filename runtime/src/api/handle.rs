@@ -7,13 +7,17 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use super::block_on::block_on_thread;
+use super::call_graph::CallGraph;
 use super::callbacks::{self, CallHandle};
+use super::deadlock::{self, Deadlocks};
+use super::inspect::tasks_of;
 use super::metrics::Metrics;
 use super::spawn::{NO_RUNTIME, create_on};
 use super::task::Task;
 use crate::scheduler::context;
 use crate::scheduler::phase::Phase;
 use crate::scheduler::shared::Shared;
+use crate::task::status::TaskInfo;
 
 /// A runtime, reachable from any thread.
 ///
@@ -104,6 +108,44 @@ impl Handle {
     /// main.
     pub fn stop(&self) {
         self.0.ask_to_stop();
+    }
+
+    /// Every task of this runtime that has not ended, in order of their numbers, with what each waits for: from any
+    /// thread, whatever the workers are doing. See [`all_tasks`](crate::all_tasks).
+    pub fn all_tasks(&self) -> Vec<TaskInfo> {
+        tasks_of(&self.0).into_iter().map(|seen| seen.info).collect()
+    }
+
+    /// Who awaits whom in this runtime, from any thread, whatever the workers are doing. See
+    /// [`capture_call_graph`](crate::capture_call_graph).
+    pub fn call_graph(&self) -> CallGraph {
+        CallGraph::of(&self.0)
+    }
+
+    /// Looks for tasks that wait for each other: over locks, or over awaiting one another.
+    ///
+    /// It costs a walk over all tasks, and stops nobody.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    /// use raddle::{Handle, Mutex, create_task, yield_now};
+    ///
+    /// raddle::Runner::new().workers(1).run(async {
+    ///     let lock = Arc::new(Mutex::new(1));
+    ///     let task = create_task(async move {
+    ///         let _first = lock.lock().await;
+    ///         let _second = lock.lock().await; // waits for itself
+    ///     });
+    ///     yield_now().await;
+    ///     let found = Handle::current().deadlocks();
+    ///     assert_eq!(found.cycles[0].tasks[0].id, task.id());
+    ///     assert!(found.cycles[0].is_certain);
+    ///     task.cancel();
+    /// });
+    /// ```
+    pub fn deadlocks(&self) -> Deadlocks {
+        deadlock::look(&self.0).1
     }
 
     /// Numbers about the runtime's work so far.

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use raddle_io::reactor::Reactor;
 
+use super::deadlock::report_deadlocks;
 use super::handle::Handle;
 use super::inspect::find_task;
+use super::inspector::Inspector;
 use super::interrupt::{Interrupts, Target, end_process_by};
 use super::run_error::RunError;
 use crate::harness::ambient;
@@ -82,12 +84,14 @@ pub struct Runner {
 struct Runtime {
     shared: Arc<Shared>,
     worker: Box<Worker>,
+    /// Answers questions from outside, if that was asked for.
+    inspector: Option<Inspector>,
 }
 
 impl Runner {
     /// A runtime with a worker per available core.
     pub fn new() -> Runner {
-        Runner::with_config(Config { is_own_waker: is_current, find_task, ..Config::default() })
+        Runner::with_config(Config { is_own_waker: is_current, find_task, report_deadlocks, ..Config::default() })
     }
 
     pub(super) fn with_config(config: Config) -> Runner {
@@ -161,7 +165,7 @@ impl Runner {
     /// ```
     #[track_caller]
     pub fn run_forever(&mut self) {
-        let Runtime { shared, worker } = match self.begin() {
+        let Runtime { shared, worker, .. } = match self.begin() {
             Ok(runtime) => runtime,
             Err(error) => panic!("Runner::run_forever: {error}"),
         };
@@ -213,7 +217,8 @@ impl Runner {
             shared.set_reactor(0, reactor.clone());
             let worker = Box::new(Worker::new(shared.clone(), seed, reactor));
             worker.main_context.replace(HeldContext::Own(ambient::copy()));
-            self.runtime = Some(Runtime { shared, worker });
+            let inspector = if shared.config.is_inspected() { Inspector::start(&shared) } else { None };
+            self.runtime = Some(Runtime { shared, worker, inspector });
         }
         Ok(self.runtime.as_mut().expect("made above"))
     }
@@ -239,7 +244,7 @@ impl Runner {
         main: F,
         spawned_at: &'static Location<'static>,
     ) -> Result<Result<F::Output, TaskError>, RunError> {
-        let Runtime { shared, worker } = self.begin()?;
+        let Runtime { shared, worker, .. } = self.begin()?;
         let abort = AbortOnUnwind;
         // SAFETY: main is pinned to this worker, whose loop runs below until main has ended: neither its future nor
         // its output outlives this call, whatever refers to the task still.
@@ -271,12 +276,13 @@ impl Runner {
 
     /// Ends the runtime, if there is one.
     fn close(&mut self) {
-        let Some(Runtime { shared, worker }) = self.runtime.take() else { return };
+        let Some(Runtime { shared, worker, inspector }) = self.runtime.take() else { return };
         if shared.process.is_current() {
             super::shutdown::shut_down(&shared, &worker);
+            drop(inspector);
         } else {
             // A fork of ours: it waits for no thread, and what the tasks hold is the parent's.
-            std::mem::forget((shared, worker));
+            std::mem::forget((shared, worker, inspector));
         }
     }
 

@@ -131,11 +131,24 @@ impl Runner {
         self
     }
 
-    /// Reports what a program should not do: so far, polls that last longer than 100 ms, unless
-    /// [`slow_poll`](Runner::slow_poll) says otherwise. The environment variable `RADDLE_DEBUG=1` does the same where
+    /// Reports what a program should not do, through `on_exception`: polls that last longer than 100 ms, unless
+    /// [`slow_poll`](Runner::slow_poll) says otherwise, and tasks that wait for each other, as
+    /// [`Handle::deadlocks`](crate::Handle::deadlocks) finds them, within a second or two. The environment variable `RADDLE_DEBUG=1` does the same where
     /// this is not called.
     pub fn debug(mut self, on: bool) -> Runner {
         self.config.debug = Some(on);
+        self
+    }
+
+    /// Lets the command `raddle ps PID`, or `raddle pstree PID`, ask this runtime which tasks there are, what each waits for,
+    /// and who waits for each other; also while all workers are stuck. The environment variable `RADDLE_INSPECT=1` does
+    /// the same where this is not called.
+    ///
+    /// The program's own user and root may ask. It takes a thread, which sleeps until somebody does, and a socket in
+    /// `$XDG_RUNTIME_DIR/raddle`, or `/tmp/raddle-UID` where that variable is not set: a folder of the user's alone. What
+    /// keeps the runtime from that is reported through `on_exception`.
+    pub fn inspect(mut self, on: bool) -> Runner {
+        self.config.inspect = Some(on);
         self
     }
 

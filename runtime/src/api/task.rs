@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use raddle_io::{Sleep, sleep};
+use raddle_io::{Instant, Sleep, sleep};
 
 use super::block_on::block_on_thread;
 use super::callbacks;
@@ -21,6 +21,7 @@ use crate::task::error::TaskError;
 use crate::task::header::TaskRef;
 use crate::task::id::TaskId;
 use crate::task::status::{TaskStatus, name_of, shorten, write_task};
+use crate::task::wait_info::WaitInfo;
 
 /// A task's handle: await it for the task's value, ask it to end, look at it.
 ///
@@ -197,7 +198,8 @@ impl<T> fmt::Debug for Task<T> {
 pub(super) fn debug(f: &mut fmt::Formatter<'_>, task: TaskRef) -> fmt::Result {
     let header = task.header();
     let status = TaskStatus::of(task, create::current_task());
-    write_task(f, status, &name_of(task), &shorten((header.vtable.type_name)()), header.spawned_at)
+    let waiting = WaitInfo::of(task, Instant::now());
+    write_task(f, status, &name_of(task), &shorten((header.vtable.type_name)()), header.spawned_at, waiting.as_ref())
 }
 
 /// Cancels a task. Made by [`Task::canceller`].

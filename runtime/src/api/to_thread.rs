@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -11,6 +12,7 @@ use crate::scheduler::context;
 use crate::scheduler::report::catch;
 use crate::sync::{Pending, promise};
 use crate::task::error::TaskError;
+use crate::waiting::{self, Kind};
 
 /// Calls `f` on a thread made for blocking, and gives its value.
 ///
@@ -50,13 +52,14 @@ where
     if let Err(error) = worker.shared.blocking.start(Box::new(job)) {
         panic!("to_thread: {error}");
     }
-    ToThread { pending }
+    ToThread { pending, at: Location::caller() }
 }
 
 /// A blocking call's value. Made by [`to_thread`].
 #[must_use = "the call has started, but its value is lost unless this is awaited"]
 pub struct ToThread<T> {
     pending: Pending<Result<T, TaskError>>,
+    at: &'static Location<'static>,
 }
 
 impl<T> Future for ToThread<T> {
@@ -64,6 +67,9 @@ impl<T> Future for ToThread<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let given = Pin::new(&mut self.pending).poll(cx);
+        if given.is_pending() {
+            waiting::note(Kind::ToThread, 0, self.at);
+        }
         given.map(|value| value.unwrap_or(Err(TaskError::Cancelled)))
     }
 }

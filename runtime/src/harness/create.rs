@@ -15,6 +15,7 @@ use crate::task::header::{Header, TaskRef};
 use crate::task::id::TaskId;
 use crate::task::size_class::class_of;
 use crate::task::state::{State, Traits};
+use crate::task::waiting::Waiting;
 
 /// What a task is given besides its future.
 #[derive(Clone, Copy)]
@@ -215,7 +216,8 @@ unsafe fn write<S: Stored>(
     unsafe {
         let cell = slot.as_ptr();
         Header::init(&raw mut (*cell).prefix.header, Cell::<S>::VTABLE, id, birth.spawned_at);
-        (&raw mut (*cell).prefix.parent).write(parent);
+        (&raw mut (*cell).prefix.parent).write(parent.into());
+        (&raw mut (*cell).prefix.waiting).write(Waiting::none());
         let stage = Stage { future: ManuallyDrop::new(future) };
         (&raw mut (*cell).stage).write(stage.into());
         state.publish_over(&(*cell).prefix.header.state);

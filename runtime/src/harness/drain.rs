@@ -12,6 +12,7 @@ use crate::scheduler::worker::{Flags, Worker};
 use crate::task::header::TaskRef;
 use crate::task::side;
 use crate::task::state::{AfterPending, Outcome};
+use crate::waiting::{self, Kind, NOWHERE};
 
 /// Ends a task whose last poll kept cleanup, or that has a side record; by the holder of OWNED.
 #[cold]
@@ -53,6 +54,8 @@ fn go_on(worker: &Worker, task: TaskRef, mut drain: side::Drain) {
         // It yielded, or a cleanup left more to await: another look.
         return worker.push_back(task);
     }
+    waiting::note_if_none(Kind::Cleanup, 0, NOWHERE);
+    task.waiting().set(waiting::noted(), worker.moment());
     match task.state().after_pending() {
         AfterPending::Idle => {}
         AfterPending::Reschedule | AfterPending::Cancel => worker.push_back(task),

@@ -11,6 +11,7 @@ use super::{adopt, create, waker};
 use crate::task::error::TaskError;
 use crate::task::header::TaskRef;
 use crate::task::state::JoinDropped;
+use crate::waiting::{self, Kind};
 
 /// The one handle of a task: a reference, and until TAKEN the right to the output.
 pub(crate) struct Join<T> {
@@ -46,7 +47,7 @@ impl<T> Join<T> {
         let task = self.task();
         if !task.state().is_complete() {
             // SAFETY: `&mut self` is the only handle.
-            if !unsafe { task.header().join.register(task.state(), cx.waker()) } {
+            if !unsafe { wait(task, cx.waker()) } {
                 return Poll::Pending;
             }
         }
@@ -132,6 +133,25 @@ impl<T> Join<T> {
         }
         self.tagged = ptr::null();
     }
+}
+
+/// Leaves `waker` to be woken at completion, and a note about that. True: the task is complete already.
+///
+/// # Safety
+/// As [`register`](crate::task::join::JoinWaker::register).
+unsafe fn wait(task: TaskRef, waker: &Waker) -> bool {
+    let header = task.header();
+    // SAFETY: the caller's promise.
+    let is_complete = unsafe { header.join.register(&header.state, waker) };
+    if !is_complete {
+        waiting::note(Kind::Task, header.id.0 as u32, header.spawned_at);
+        if !waker::is_of_task(waker)
+            && let Some(current) = create::current_task()
+        {
+            task.set_awaited_within(current.header().id);
+        }
+    }
+    is_complete
 }
 
 /// One more counted pointer to a task, without a right to its output.

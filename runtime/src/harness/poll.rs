@@ -16,6 +16,7 @@ use crate::task::header::TaskRef;
 use crate::task::held_context::HeldContext;
 use crate::task::state::{AfterPending, Complete, Outcome, Start, Unjoined, Waiting};
 use crate::task::status::{TaskInfo, TaskStatus};
+use crate::waiting;
 
 /// Polls the task's future once.
 ///
@@ -55,6 +56,7 @@ pub(super) unsafe fn run<S: Stored>(task: TaskRef) {
                     }
                 }
             }
+            task.waiting().set(waiting::noted(), worker.moment());
             match task.state().after_pending() {
                 AfterPending::Idle => {}
                 AfterPending::Reschedule => worker.push_back(task),

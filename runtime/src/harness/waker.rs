@@ -25,6 +25,12 @@ pub(crate) fn is_of(waker: &Waker, task: TaskRef) -> bool {
     std::ptr::eq(waker.data(), task.as_ptr()) && std::ptr::eq(waker.vtable(), &VTABLE)
 }
 
+/// Whether a waker is a task's own.
+#[inline]
+pub(super) fn is_of_task(waker: &Waker) -> bool {
+    std::ptr::eq(waker.vtable(), &VTABLE)
+}
+
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: a waker of this vtable carries a task and a reference to it.
     unsafe { TaskRef::from_ptr(data) }.state().retain();

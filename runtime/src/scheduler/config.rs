@@ -11,6 +11,7 @@ use super::lookups::{self, LookUp};
 use super::report::ExceptionHandler;
 use super::shared::Shared;
 use crate::shim::atomic::{AtomicUsize, Ordering};
+use crate::task::id::TaskId;
 use crate::task::status::TaskInfo;
 
 /// The settings of a runtime; fixed once it exists.
@@ -32,8 +33,12 @@ pub(crate) struct Config {
     pub(crate) slow_poll: Option<Duration>,
     /// `None` leaves it to the environment.
     pub(crate) debug: Option<bool>,
+    /// The runtime can be inspected from outside; `None` leaves it to the environment.
+    pub(crate) inspect: Option<bool>,
     /// What is at that address, if it is a task that lives.
     pub(crate) find_task: fn(&Shared, *const ()) -> Option<TaskInfo>,
+    /// Reports tasks that wait for each other, except those that are known; knows them all afterwards.
+    pub(crate) report_deadlocks: fn(&Shared, &mut Vec<TaskId>),
     /// Whether a waker is that of the task being polled on this thread; the harness knows.
     pub(crate) is_own_waker: fn(&Waker) -> bool,
 }
@@ -60,7 +65,9 @@ impl Default for Config {
             graceful: None,
             slow_poll: None,
             debug: None,
+            inspect: None,
             find_task: |_, _| None,
+            report_deadlocks: |_, _| {},
             is_own_waker: |_| false,
         }
     }
@@ -69,17 +76,22 @@ impl Default for Config {
 /// What `debug` reports as slow, as asyncio does.
 const SLOW_IN_DEBUG: Duration = Duration::from_millis(100);
 
-/// `RADDLE_DEBUG=1` is `Runner::debug(true)`.
-fn asked_for_by_environment() -> bool {
-    std::env::var_os("RADDLE_DEBUG").is_some_and(|value| !value.is_empty() && value != "0")
+/// `RADDLE_DEBUG=1` is `Runner::debug(true)`, `RADDLE_INSPECT=1` is `Runner::inspect(true)`.
+fn asked_for_by_environment(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 impl Config {
     /// As it is when a runtime begins: what was left to the environment is known.
     pub(crate) fn settled(&self) -> Config {
-        let is_debug = || self.debug.unwrap_or_else(asked_for_by_environment);
-        let slow_poll = self.slow_poll.or_else(|| is_debug().then_some(SLOW_IN_DEBUG));
-        Config { slow_poll, ..self.clone() }
+        let is_debug = self.debug.unwrap_or_else(|| asked_for_by_environment("RADDLE_DEBUG"));
+        let slow_poll = self.slow_poll.or(is_debug.then_some(SLOW_IN_DEBUG));
+        Config { slow_poll, debug: Some(is_debug), ..self.clone() }
+    }
+
+    /// Whether the runtime can be inspected from outside.
+    pub(crate) fn is_inspected(&self) -> bool {
+        self.inspect.unwrap_or_else(|| asked_for_by_environment("RADDLE_INSPECT"))
     }
 
     pub(crate) fn shutdown_grace(&self) -> Duration {

@@ -5,6 +5,7 @@ pub(crate) mod config;
 #[allow(unsafe_code)]
 pub(crate) mod context;
 mod counter;
+mod deadlock_watch;
 mod ending;
 #[allow(unsafe_code)]
 mod fork;

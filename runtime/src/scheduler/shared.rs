@@ -292,6 +292,14 @@ impl Shared {
         }
     }
 
+    /// Whether something this runtime knows of may still wake a task: a timer, a socket, a blocking call, a name lookup.
+    pub(crate) fn is_expecting(&self) -> bool {
+        let expects = |reactor: Arc<Reactor>| reactor.has_timers() || reactor.has_sources();
+        self.blocking.is_busy()
+            || self.lookups.is_busy()
+            || self.remotes.iter().any(|remote| remote.reactor().is_some_and(expects))
+    }
+
     pub(crate) fn report(&self, context: &ExceptionContext) {
         report(self.config.on_exception.as_ref(), context);
     }

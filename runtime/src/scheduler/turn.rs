@@ -53,6 +53,7 @@ impl Worker {
     pub(crate) fn run_until(&self, mut until: impl FnMut() -> bool) {
         let _io = raddle_io::context::enter(self.io_context());
         self.publish_thread();
+        self.set_moment(self.shared.clock().now().as_nanos());
         context::enter(self, || {
             while !until() {
                 if self.shared.is_single() { self.single_turn() } else { self.turn() }
@@ -156,6 +157,7 @@ impl Worker {
             self.remote().turn_due.store(false, Ordering::Relaxed);
         }
         let now = self.shared.clock().now().as_nanos();
+        self.set_moment(now);
         let turn_ns = self.measure(now);
         if due || now.saturating_sub(turn_ns) >= REACTOR_INTERVAL_NS {
             self.reactor_turn();
@@ -218,7 +220,9 @@ impl Worker {
     fn sleep_in_reactor(&self, trimmable: bool) {
         raddle_io::nursery::rest();
         let at_most = self.closing_timeout().or(trimmable.then_some(TRIM_AFTER));
-        match self.reactor.park(at_most) {
+        let parked = self.reactor.park(at_most);
+        self.set_moment(self.shared.clock().now().as_nanos());
+        match parked {
             Ok(0) if trimmable && self.queue.len() == 0 => {
                 self.with_arena(|arena| arena.trim());
                 self.pinned.borrow_mut().shrink_to(PINNED_KEPT);
@@ -260,6 +264,7 @@ impl Worker {
     /// are ready, so it says nothing about how long ago the last events were.
     fn single_events(&self) {
         let now = self.shared.clock().now().as_nanos();
+        self.set_moment(now);
         let seen = self.measured.get();
         let due = self.shared.clock().is_virtual() || now.saturating_sub(seen.turn_ns) >= REACTOR_INTERVAL_NS;
         if due && self.reactor.has_sources() {
@@ -305,6 +310,7 @@ impl Worker {
         }
         let Some(deadline) = self.reactor.next_deadline() else { return false };
         self.shared.clock().advance_to(deadline);
+        self.set_moment(deadline.as_nanos());
         self.reactor.expire_timers();
         true
     }

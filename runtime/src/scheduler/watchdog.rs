@@ -20,6 +20,7 @@
 use std::time::{Duration, Instant};
 
 use super::config::cores;
+use super::deadlock_watch::DeadlockWatch;
 use super::pace::{Pace, Sight};
 use super::phase::Phase;
 use super::probe::Probe;
@@ -65,6 +66,7 @@ pub(super) fn watch(shared: &Arc<Shared>) {
     let mut seen: Vec<Seen> = (0..shared.config.workers).map(|_| Seen::default()).collect();
     let mut pace = Pace::new(cores(), shared.config.slow_poll);
     let mut looked = Instant::now();
+    let mut deadlocks = DeadlockWatch::new(shared, looked);
     loop {
         shared.threads.park_watchdog(Some(pace.tick()));
         // Read once for all that this look judges: a standstill that comes later in it is noticed by the next.
@@ -84,6 +86,7 @@ pub(super) fn watch(shared: &Arc<Shared>) {
             Phase::Running | Phase::Closing => {}
         }
         shared.retry_failed_starts();
+        deadlocks.look_now_and_then(shared, now);
         let sight = if shared.idle.all_parked() {
             forget(shared, &mut seen);
             Sight { parked: true, ..Sight::default() }
@@ -93,6 +96,7 @@ pub(super) fn watch(shared: &Arc<Shared>) {
         if pace.after(sight) {
             pace.begin_anew();
             have_memory_collected(shared);
+            deadlocks.look(shared);
             if shared.idle.watchdog_may_sleep() && shared.phase.get() != Phase::Stopped {
                 shared.threads.park_watchdog(None);
             }

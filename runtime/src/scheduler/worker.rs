@@ -27,6 +27,7 @@ use crate::task::header::TaskRef;
 use crate::task::held_context::HeldContext;
 use crate::task::id::{Dealer, TaskId};
 use crate::task::remote_free::FreeSlot;
+use crate::task::waiting::Moment;
 
 /// Pushes within one poll after which the pusher looks for help without waiting for the poll's end.
 const PUSHES_BEFORE_SHARING: u32 = 16;
@@ -65,6 +66,8 @@ pub(crate) struct Worker {
     /// A running average, in nanoseconds.
     pub(super) mean_poll: Cell<u64>,
     pub(super) tick: Cell<u32>,
+    /// About now, for the records of what tasks wait for.
+    moment: Cell<Moment>,
     pub(super) searching: Cell<bool>,
     pub(super) stolen: Cell<Option<Stolen>>,
     pub(super) measured: Cell<Measured>,
@@ -172,6 +175,7 @@ impl Worker {
             pushes: Cell::new(0),
             mean_poll: Cell::new(1000),
             tick: Cell::new(0),
+            moment: Cell::default(),
             searching: Cell::new(false),
             stolen: Cell::default(),
             measured: Cell::default(),
@@ -195,6 +199,17 @@ impl Worker {
         Context { young, relieves: self.spare_core, ..self.shared.io_context(self.reactor.clone()) }
     }
 
+    /// About now: when the worker last read the clock.
+    #[inline]
+    pub(crate) fn moment(&self) -> Moment {
+        self.moment.get()
+    }
+
+    /// The clock has been read.
+    pub(super) fn set_moment(&self, now_ns: u64) {
+        self.moment.set(Moment::of(now_ns));
+    }
+
     /// The task being polled.
     #[inline]
     pub(crate) fn current_task(&self) -> Option<TaskRef> {
@@ -206,6 +221,7 @@ impl Worker {
     pub(crate) fn run(&self, task: TaskRef) {
         self.remote().counters.polls.add_one();
         raddle_io::budget::reset();
+        raddle_io::waiting::clear();
         self.current.set(Some(task));
         if self.shows_current {
             // Relaxed: see the field.

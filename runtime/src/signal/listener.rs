@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use super::number::Signal;
 use super::table;
 use crate::sync::BellWait;
+use crate::waiting::{self, Kind};
 
 /// Waits for Ctrl-C (SIGINT), from this call on. asyncio's `add_signal_handler(SIGINT, …)`.
 ///
@@ -132,7 +133,11 @@ impl Future for SignalRecv<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.signals.poll(&mut this.wait, cx)
+        let polled = this.signals.poll(&mut this.wait, cx);
+        if polled.is_pending() {
+            waiting::note(Kind::Signal, 0, this.caller);
+        }
+        polled
     }
 }
 
@@ -154,7 +159,11 @@ impl Future for CtrlC {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.signals.poll(&mut this.wait, cx)
+        let polled = this.signals.poll(&mut this.wait, cx);
+        if polled.is_pending() {
+            waiting::note(Kind::Signal, 0, this.signals.caller);
+        }
+        polled
     }
 }
 

@@ -16,6 +16,7 @@ use super::reads::{Read, ReadExactly, ReadLine, ReadToEnd, ReadUntil};
 use super::separators::{self, Separators};
 use super::transport::Transport;
 use crate::shim::Arc;
+use crate::waiting::{self, Kind};
 
 /// Room that is made for what has arrived, at least.
 const ROOM: usize = 4 * 1024;
@@ -87,7 +88,7 @@ impl StreamReader {
     /// Nothing is lost.
     #[track_caller]
     pub fn read(&mut self, n: usize) -> Read<'_> {
-        Read { reader: self, n }
+        Read { reader: self, n, at: Location::caller() }
     }
 
     /// Reads exactly `n` bytes. They may be more than the limit.
@@ -100,7 +101,7 @@ impl StreamReader {
     /// Nothing is lost.
     #[track_caller]
     pub fn read_exactly(&mut self, n: usize) -> ReadExactly<'_> {
-        ReadExactly { reader: self, n }
+        ReadExactly { reader: self, n, at: Location::caller() }
     }
 
     /// Reads a line, with its `\n`. At the end of the stream the last line may lack it; after that, lines are empty.
@@ -131,7 +132,7 @@ impl StreamReader {
     #[track_caller]
     pub fn read_until<S: Separators>(&mut self, separator: S) -> ReadUntil<'_, S> {
         separators::check(&separator);
-        ReadUntil { reader: self, separator, looked_at: 0 }
+        ReadUntil { reader: self, separator, looked_at: 0, at: Location::caller() }
     }
 
     /// Reads all that comes until the stream ends, however much that is.
@@ -143,7 +144,7 @@ impl StreamReader {
     /// Nothing is lost.
     #[track_caller]
     pub fn read_to_end(&mut self) -> ReadToEnd<'_> {
-        ReadToEnd { reader: self }
+        ReadToEnd { reader: self, at: Location::caller() }
     }
 
     /// Whether everything has been read: the stream has ended, as a read found out, and nothing is left.
@@ -167,6 +168,19 @@ impl StreamReader {
 
     pub(super) fn connection(&self) -> &Arc<Connection> {
         &self.connection
+    }
+
+    /// As [`StreamReader::poll_fetch`], for a future that was made at that line.
+    pub(super) fn poll_fetch_at(
+        &mut self,
+        cx: &mut Context<'_>,
+        at: &'static Location<'static>,
+    ) -> Poll<io::Result<()>> {
+        let polled = self.poll_fetch(cx);
+        if polled.is_pending() {
+            waiting::note(Kind::StreamRead, waiting::object(&*self.connection), at);
+        }
+        polled
     }
 
     /// Fetches more. Ready without an error: there is more, or the stream is over.

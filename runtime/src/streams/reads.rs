@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -17,6 +18,7 @@ use super::separators::{self, Separators};
 pub struct Read<'a> {
     pub(super) reader: &'a mut StreamReader,
     pub(super) n: usize,
+    pub(super) at: &'static Location<'static>,
 }
 
 impl Future for Read<'_> {
@@ -25,7 +27,7 @@ impl Future for Read<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if this.n > 0 && this.reader.buffered().is_empty() {
-            ready!(this.reader.poll_fetch(cx))?;
+            ready!(this.reader.poll_fetch_at(cx, this.at))?;
         }
         let count = this.n.min(this.reader.buffered().len());
         Poll::Ready(Ok(this.reader.take(count)))
@@ -38,6 +40,7 @@ impl Future for Read<'_> {
 pub struct ReadExactly<'a> {
     pub(super) reader: &'a mut StreamReader,
     pub(super) n: usize,
+    pub(super) at: &'static Location<'static>,
 }
 
 impl Future for ReadExactly<'_> {
@@ -54,7 +57,7 @@ impl Future for ReadExactly<'_> {
                 let partial = this.reader.take(there);
                 return Poll::Ready(Err(ReadError::Incomplete { partial, expected: Some(this.n) }));
             }
-            ready!(this.reader.poll_fetch(cx))?;
+            ready!(this.reader.poll_fetch_at(cx, this.at))?;
         }
     }
 }
@@ -67,6 +70,7 @@ pub struct ReadUntil<'a, S> {
     pub(super) separator: S,
     /// Up to here no separator begins.
     pub(super) looked_at: usize,
+    pub(super) at: &'static Location<'static>,
 }
 
 impl<S> Unpin for ReadUntil<'_, S> {}
@@ -94,7 +98,7 @@ impl<S: Separators> Future for ReadUntil<'_, S> {
                 let partial = this.reader.take(all);
                 return Poll::Ready(Err(ReadError::Incomplete { partial, expected: None }));
             }
-            ready!(this.reader.poll_fetch(cx))?;
+            ready!(this.reader.poll_fetch_at(cx, this.at))?;
         }
     }
 }
@@ -129,15 +133,16 @@ impl Future for ReadLine<'_> {
 #[derive(Debug)]
 pub struct ReadToEnd<'a> {
     pub(super) reader: &'a mut StreamReader,
+    pub(super) at: &'static Location<'static>,
 }
 
 impl Future for ReadToEnd<'_> {
     type Output = io::Result<Bytes>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let reader = &mut *self.reader;
+        let ReadToEnd { reader, at } = &mut *self;
         while !reader.is_over() {
-            ready!(reader.poll_fetch(cx))?;
+            ready!(reader.poll_fetch_at(cx, at))?;
         }
         let all = reader.buffered().len();
         Poll::Ready(Ok(reader.take(all)))

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::connection::Connection;
 use crate::sync::EventWait;
+use crate::waiting::{self, Kind};
 
 /// The future of [`StreamWriter::drain`](super::StreamWriter::drain).
 #[must_use = "futures do nothing unless awaited"]
@@ -16,11 +18,13 @@ pub struct Drain<'a> {
     waiting: Option<EventWait<'a>>,
     /// Gives others a turn now and then, although it need not wait.
     has_asked: bool,
+    at: &'static Location<'static>,
 }
 
 impl<'a> Drain<'a> {
+    #[track_caller]
     pub(super) fn new(connection: &'a Connection) -> Drain<'a> {
-        Drain { connection, waiting: None, has_asked: false }
+        Drain { connection, waiting: None, has_asked: false, at: Location::caller() }
     }
 }
 
@@ -34,8 +38,11 @@ impl Future for Drain<'_> {
             this.has_asked = true;
         }
         loop {
-            if let Some(waiting) = &mut this.waiting {
-                ready!(Pin::new(waiting).poll(cx));
+            if let Some(wait) = &mut this.waiting {
+                if Pin::new(wait).poll(cx).is_pending() {
+                    waiting::note(Kind::StreamDrain, waiting::object(this.connection), this.at);
+                    return Poll::Pending;
+                }
                 this.waiting = None;
             }
             if !this.connection.must_wait() {
@@ -57,11 +64,13 @@ impl fmt::Debug for Drain<'_> {
 pub struct WaitClosed<'a> {
     connection: &'a Connection,
     waiting: EventWait<'a>,
+    at: &'static Location<'static>,
 }
 
 impl<'a> WaitClosed<'a> {
+    #[track_caller]
     pub(super) fn new(connection: &'a Connection) -> WaitClosed<'a> {
-        WaitClosed { connection, waiting: connection.closed.wait() }
+        WaitClosed { connection, waiting: connection.closed.wait(), at: Location::caller() }
     }
 }
 
@@ -69,7 +78,10 @@ impl Future for WaitClosed<'_> {
     type Output = io::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.waiting).poll(cx));
+        if Pin::new(&mut self.waiting).poll(cx).is_pending() {
+            waiting::note(Kind::StreamClosed, waiting::object(self.connection), self.at);
+            return Poll::Pending;
+        }
         Poll::Ready(self.connection.error().map_or(Ok(()), Err))
     }
 }

@@ -24,6 +24,7 @@ use std::task::{Context, Poll, Waker, ready};
 use super::coop;
 use super::waiters::{Key, Turn, Waiters, wake_all, wake_released};
 use crate::shim::{Mutex, const_unless_loom};
+use crate::waiting::{self, Kind};
 
 /// A place where so many tasks wait until all of them have arrived.
 ///
@@ -219,6 +220,7 @@ impl Future for BarrierWait<'_> {
                 Turn::New | Turn::Waiting => {}
             }
             if state.line.wait(&mut this.key, cx.waker(), &mut fresh) {
+                waiting::note(Kind::Barrier, waiting::object(this.barrier), this.caller);
                 return Poll::Pending;
             }
             drop(state);
@@ -236,6 +238,7 @@ impl BarrierWait<'_> {
         }
         if state.line.len() < last {
             self.key = Some(state.line.push(waker, 0));
+            waiting::note(Kind::Barrier, waiting::object(self.barrier), self.caller);
             return Poll::Pending;
         }
         let wakers = state.pass();

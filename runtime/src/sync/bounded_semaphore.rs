@@ -14,6 +14,7 @@ use super::permits::PermitsWait;
 use super::semaphore::{Semaphore, fmt_as};
 use crate::shim::atomic::{AtomicUsize, Ordering};
 use crate::shim::const_unless_loom;
+use crate::waiting::Kind;
 
 /// A [`Semaphore`] that never has more permits than it began with.
 ///
@@ -174,7 +175,7 @@ impl<'a> Future for BoundedSemaphoreAcquire<'a> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BoundedPermit<'a>> {
         let this = self.get_mut();
-        ready!(this.wait.poll(&this.semaphore.semaphore.permits, cx));
+        ready!(this.wait.poll(&this.semaphore.semaphore.permits, cx, Kind::Semaphore, this.caller));
         Poll::Ready(BoundedPermit { semaphore: this.semaphore, is_forgotten: false })
     }
 }

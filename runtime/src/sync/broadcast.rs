@@ -13,6 +13,7 @@ use super::coop;
 use super::waiters::{Key, Released, Turn};
 use crate::shim::atomic::{AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
+use crate::waiting::{self, Kind};
 
 /// Makes a channel in which each receiver gets a clone of each value, and the first two halves of it.
 ///
@@ -362,6 +363,7 @@ impl<T: Clone> Future for BroadcastRecv<'_, T> {
                 return Poll::Ready(taken.map(value_of));
             }
             if state.waiters.wait(&mut this.key, cx.waker(), &mut fresh) {
+                waiting::note(Kind::Broadcast, waiting::object(&*this.receiver.shared), this.caller);
                 return Poll::Pending;
             }
             drop(state);

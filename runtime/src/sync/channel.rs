@@ -20,6 +20,7 @@ use super::queue_futures::{Get, Put};
 use super::queue_state::{Shared, StoreOps};
 use crate::shim::Arc;
 use crate::shim::atomic::{AtomicUsize, Ordering};
+use crate::waiting::Kind;
 
 /// Makes a channel that holds at most `capacity` values, and the two halves of it; both can be cloned.
 ///
@@ -133,7 +134,7 @@ impl<T> Sender<T> {
     /// ```
     #[track_caller]
     pub fn send(&self, value: T) -> ChannelSend<'_, T> {
-        ChannelSend { put: Put::new(&self.channel.queue, value, Location::caller()) }
+        ChannelSend { put: Put::new(&self.channel.queue, value, Kind::ChannelSend, Location::caller()) }
     }
 
     /// Sends a value if there is room now.
@@ -278,7 +279,7 @@ impl<T> Receiver<T> {
     /// ```
     #[track_caller]
     pub fn recv(&self) -> ChannelRecv<'_, T> {
-        ChannelRecv { get: Get::new(&self.channel.queue, Location::caller()) }
+        ChannelRecv { get: Get::new(&self.channel.queue, Kind::ChannelRecv, Location::caller()) }
     }
 
     /// Takes the next value if there is one now.

@@ -27,6 +27,7 @@ use super::condition_guard::ConditionGuard;
 use super::coop;
 use super::waiters::{Key, Left, Turn, Waiters, WakeBatch, wake_in_batches, wake_released};
 use crate::shim::{Mutex, const_unless_loom};
+use crate::waiting::{self, Kind};
 
 /// A line of tasks that wait until something changes about the value of a [`Mutex`](super::Mutex).
 ///
@@ -252,13 +253,17 @@ impl<G: ConditionGuard> ConditionWait<'_, G> {
         if let Stage::Holding(_) = self.stage {
             ready!(coop::poll_proceed(cx));
             self.begin(cx);
+            waiting::note(Kind::Condition, waiting::object(self.condition), self.caller);
             return Poll::Pending;
         }
         ready!(self.poll_notified(cx));
         let Stage::Away(relocking) = &mut self.stage else {
             panic!("the future of Condition::wait was polled again after it had given its guard");
         };
-        let guard = ready!(Pin::new(relocking).poll(cx));
+        let Poll::Ready(guard) = Pin::new(relocking).poll(cx) else {
+            waiting::note_at(self.caller);
+            return Poll::Pending;
+        };
         self.owes_notification = false;
         self.stage = Stage::Given;
         Poll::Ready(guard)
@@ -280,6 +285,7 @@ impl<G: ConditionGuard> ConditionWait<'_, G> {
             let turn = waiters.turn(&mut self.key);
             if turn == Turn::Waiting {
                 if waiters.wait(&mut self.key, cx.waker(), &mut fresh) {
+                    waiting::note(Kind::Condition, waiting::object(self.condition), self.caller);
                     return Poll::Pending;
                 }
                 drop(waiters);

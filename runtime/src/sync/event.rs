@@ -22,6 +22,7 @@ use super::coop;
 use super::waiters::{Key, Turn, Waiters};
 use crate::shim::atomic::{AtomicU64, Ordering};
 use crate::shim::{Mutex, const_unless_loom};
+use crate::waiting::{self, Kind};
 
 /// A flag that any number of tasks wait for until somebody sets it.
 ///
@@ -181,6 +182,7 @@ impl EventWait<'_> {
         }
         self.sets = line.sets;
         self.key = Some(line.waiters.push(waker, ()));
+        self.note();
         Poll::Pending
     }
 
@@ -196,12 +198,18 @@ impl EventWait<'_> {
             if line.waiters.wait(&mut self.key, waker, &mut fresh) {
                 drop(line);
                 drop(fresh);
+                self.note();
                 return Poll::Pending;
             }
             drop(line);
             // Cloned with no lock held, and only for another task than before.
             fresh = Some(waker.clone());
         }
+    }
+
+    #[inline]
+    fn note(&self) {
+        waiting::note(Kind::Event, waiting::object(self.event), self.caller);
     }
 }
 

@@ -31,9 +31,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::coop;
+use super::holder::{Holder, Record};
 use super::waiters::{Key, Left, Turn, Waiters};
 use crate::shim::atomic::{AtomicU8, Ordering};
 use crate::shim::{Mutex, const_unless_loom};
+use crate::waiting::{self, Kind};
 
 const LOCKED: u8 = 1;
 const HAS_WAITERS: u8 = 2;
@@ -57,7 +59,13 @@ const HAS_WAITERS: u8 = 2;
 /// ```
 pub struct Lock {
     state: AtomicU8,
-    waiters: Mutex<Waiters>,
+    holder: Holder,
+    line: Mutex<Line>,
+}
+
+struct Line {
+    waiters: Waiters,
+    record: Record,
 }
 
 impl Lock {
@@ -70,7 +78,8 @@ impl Lock {
         /// assert!(!raddle::Lock::new().is_locked());
         /// ```
         pub fn new() -> Lock {
-            Lock { state: AtomicU8::new(0), waiters: Mutex::new(Waiters::new()) }
+            let line = Line { waiters: Waiters::new(), record: Record::none() };
+            Lock { state: AtomicU8::new(0), holder: Holder::nobody(), line: Mutex::new(line) }
         }
     }
 
@@ -140,7 +149,7 @@ impl Lock {
 
     /// How many futures wait for it.
     pub(super) fn waiting(&self) -> usize {
-        self.waiters.lock().len()
+        self.line.lock().waiters.len()
     }
 
     #[inline]
@@ -153,6 +162,7 @@ impl Lock {
     #[inline]
     pub(super) fn release(&self) {
         // Release: pairs with the Acquire in `try_acquire` and `enqueue`.
+        self.holder.wipe();
         if self.state.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed).is_err() {
             self.release_slow();
         }
@@ -160,7 +170,7 @@ impl Lock {
 
     #[cold]
     fn release_slow(&self) {
-        let next = self.hand_over(&mut self.waiters.lock());
+        let next = self.hand_over(&mut self.line.lock());
         if let Some(waker) = next {
             waker.wake();
         }
@@ -168,10 +178,13 @@ impl Lock {
 
     /// Passes the lock to the first waiter, or frees it. (Who is granted reads it under the list's lock, which orders
     /// the two holders; the Release is for whoever finds the lock free later.)
-    fn hand_over(&self, waiters: &mut Waiters) -> Option<Waker> {
+    fn hand_over(&self, line: &mut Line) -> Option<Waker> {
         debug_assert!(self.is_locked(), "a free lock was released");
-        let next = waiters.grant_first();
-        if waiters.is_empty() {
+        let next = line.waiters.grant_first();
+        if let Some(next) = &next {
+            line.record.grant(next);
+        }
+        if line.waiters.is_empty() {
             let held = if next.is_some() { LOCKED } else { 0 };
             self.state.store(held, Ordering::Release);
         }
@@ -204,40 +217,53 @@ impl LockWait {
 
     /// Ready: the lock is held, and the caller must make the guard.
     #[inline]
-    pub(super) fn poll(&mut self, lock: &Lock, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(
+        &mut self,
+        lock: &Lock,
+        cx: &mut Context<'_>,
+        kind: Kind,
+        at: &'static Location<'static>,
+    ) -> Poll<()> {
         if self.key.is_some() {
-            return self.poll_queued(lock, cx.waker());
+            return self.poll_queued(lock, cx.waker(), kind, at);
         }
         ready!(coop::poll_proceed(cx));
         if lock.try_acquire() {
+            lock.holder.set(cx.waker(), at);
             return Poll::Ready(());
         }
-        self.enqueue(lock, cx.waker().clone())
+        self.enqueue(lock, cx.waker().clone(), kind, at)
     }
 
     #[cold]
-    fn enqueue(&mut self, lock: &Lock, waker: Waker) -> Poll<()> {
-        let mut waiters = lock.waiters.lock();
+    fn enqueue(&mut self, lock: &Lock, waker: Waker, kind: Kind, at: &'static Location<'static>) -> Poll<()> {
+        let mut line = lock.line.lock();
         // Acquire: pairs with the Release in `release`, for the case that the lock has become free.
         if lock.state.fetch_or(LOCKED | HAS_WAITERS, Ordering::Acquire) & LOCKED == 0 {
             lock.state.store(LOCKED, Ordering::Relaxed);
+            lock.holder.set(&waker, at);
             return Poll::Ready(());
         }
-        self.key = Some(waiters.push(waker, ()));
+        let is_first = line.waiters.is_empty();
+        waiting::note(kind, line.record.wait(&lock.holder, is_first), at);
+        self.key = Some(line.waiters.push(waker, ()));
         Poll::Pending
     }
 
-    fn poll_queued(&mut self, lock: &Lock, waker: &Waker) -> Poll<()> {
+    fn poll_queued(&mut self, lock: &Lock, waker: &Waker, kind: Kind, at: &'static Location<'static>) -> Poll<()> {
         let mut fresh = None;
         loop {
-            let mut waiters = lock.waiters.lock();
-            if waiters.turn(&mut self.key) == Turn::Granted {
+            let mut line = lock.line.lock();
+            if line.waiters.turn(&mut self.key) == Turn::Granted {
+                lock.holder.set(waker, at);
+                line.record.taken(waker, at);
                 return Poll::Ready(());
             }
-            if waiters.wait(&mut self.key, waker, &mut fresh) {
+            if line.waiters.wait(&mut self.key, waker, &mut fresh) {
+                waiting::note(kind, line.record.number(), at);
                 return Poll::Pending;
             }
-            drop(waiters);
+            drop(line);
             fresh = Some(waker.clone());
         }
     }
@@ -253,18 +279,18 @@ impl LockWait {
 
 #[cold]
 fn cancel_queued(lock: &Lock, key: Key) {
-    let mut waiters = lock.waiters.lock();
-    let left = waiters.leave(key);
+    let mut line = lock.line.lock();
+    let left = line.waiters.leave(key);
     let next = match left {
-        Left::Granted => lock.hand_over(&mut waiters),
+        Left::Granted => lock.hand_over(&mut line),
         _ => {
-            if waiters.is_empty() {
+            if line.waiters.is_empty() {
                 lock.state.store(LOCKED, Ordering::Relaxed);
             }
             None
         }
     };
-    drop(waiters);
+    drop(line);
     drop(left);
     if let Some(waker) = next {
         waker.wake();
@@ -284,7 +310,7 @@ impl<'a> Future for LockAcquire<'a> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LockGuard<'a>> {
         let this = self.get_mut();
-        ready!(this.wait.poll(this.lock, cx));
+        ready!(this.wait.poll(this.lock, cx, Kind::Lock, this.caller));
         Poll::Ready(LockGuard { lock: this.lock })
     }
 }

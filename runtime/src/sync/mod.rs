@@ -24,6 +24,7 @@ mod condition;
 mod condition_guard;
 mod coop;
 mod event;
+mod holder;
 mod lock;
 mod mutex;
 mod once_cell;
@@ -54,6 +55,8 @@ pub use channel_futures::{ChannelClosed, ChannelRecv, ChannelSend};
 pub use condition::{Condition, ConditionWait, ConditionWaitFor};
 pub use condition_guard::ConditionGuard;
 pub use event::{Event, EventWait};
+#[cfg(not(raddle_loom))]
+pub(crate) use holder::holder_of;
 pub use lock::{Lock, LockAcquire, LockGuard};
 pub use mutex::{Mutex, MutexGuard, MutexLock};
 #[cfg(not(raddle_loom))]

@@ -17,6 +17,7 @@ use super::lock::{Lock, LockWait};
 #[cfg(not(raddle_loom))]
 use crate::shim::Arc;
 use crate::shim::{UnsafeCell, const_unless_loom};
+use crate::waiting::Kind;
 
 /// A value that one task at a time may touch; the guard may be held across `.await`.
 ///
@@ -204,7 +205,7 @@ impl<'a, T> Future for MutexLock<'a, T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<MutexGuard<'a, T>> {
         let this = self.get_mut();
-        ready!(this.wait.poll(&this.mutex.lock, cx));
+        ready!(this.wait.poll(&this.mutex.lock, cx, Kind::Mutex, this.caller));
         Poll::Ready(MutexGuard { mutex: this.mutex, value: PhantomData })
     }
 }
@@ -299,7 +300,8 @@ impl<T> Future for MutexLockOwned<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedMutexGuard<T>> {
         let this = self.get_mut();
         let polled_again = "the future of Mutex::lock_owned was polled again after it had given its guard";
-        ready!(this.wait.poll(&this.mutex.as_ref().expect(polled_again).lock, cx));
+        let lock = &this.mutex.as_ref().expect(polled_again).lock;
+        ready!(this.wait.poll(lock, cx, Kind::Mutex, this.caller));
         let mutex = this.mutex.take().expect(polled_again);
         Poll::Ready(OwnedMutexGuard { mutex, value: PhantomData })
     }

@@ -19,6 +19,7 @@ use std::task::{Context, Poll, ready};
 use super::coop;
 use super::waiters::{Key, Left, Turn, Waiters, wake_released};
 use crate::shim::{Mutex, OnceLock, const_unless_loom};
+use crate::waiting::{self, Kind, NOWHERE};
 
 /// A value that is made when it is needed first, by an async closure, and then is there for everybody.
 ///
@@ -310,6 +311,7 @@ impl<'a, T> Future for Enter<'a, T> {
                 return Poll::Ready(Entered::Turn(InitTurn { cell }));
             }
             if line.waiters.wait(&mut this.key, cx.waker(), &mut fresh) {
+                waiting::note(Kind::OnceCell, waiting::object(cell), NOWHERE);
                 return Poll::Pending;
             }
             drop(line);

@@ -27,12 +27,14 @@
 //! **Cancelled after the grant**: the waiter gives its permits back, exactly as a holder would. **Cancelled before**:
 //! it may have been the large demand at the front, so the line is served again.
 
+use std::panic::Location;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::coop;
 use super::waiters::{Key, Left, Turn, Waiters, WakeBatch, wake_in_batches};
 use crate::shim::atomic::{AtomicUsize, Ordering};
 use crate::shim::{Mutex, MutexGuard, const_unless_loom};
+use crate::waiting::{self, Kind};
 
 const HAS_WAITERS: usize = 1;
 /// The count stands above the bit.
@@ -197,7 +199,22 @@ impl PermitsWait {
 
     /// Ready: the permits are taken, and the caller must make the guard.
     #[inline]
-    pub(super) fn poll(&mut self, permits: &Permits, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(
+        &mut self,
+        permits: &Permits,
+        cx: &mut Context<'_>,
+        kind: Kind,
+        at: &'static Location<'static>,
+    ) -> Poll<()> {
+        let polled = self.poll_permits(permits, cx);
+        if polled.is_pending() {
+            waiting::note(kind, waiting::object(permits), at);
+        }
+        polled
+    }
+
+    #[inline]
+    fn poll_permits(&mut self, permits: &Permits, cx: &mut Context<'_>) -> Poll<()> {
         if self.key.is_some() {
             return self.poll_queued(permits, cx.waker());
         }

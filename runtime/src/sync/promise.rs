@@ -35,6 +35,7 @@ use super::coop;
 use super::waiters::{Key, Turn, Waiters, wake_released};
 use crate::shim::atomic::{AtomicU8, Ordering};
 use crate::shim::{Arc, Mutex, UnsafeCell};
+use crate::waiting::{self, Kind, NOWHERE};
 
 const COMPLETE: u8 = 1;
 const WAITING: u8 = 2;
@@ -281,6 +282,7 @@ impl<T> Future for Pending<T> {
         let before = shared.state.fetch_or(WAITING, Ordering::AcqRel);
         drop(old);
         if before & COMPLETE == 0 {
+            waiting::note(Kind::Promise, waiting::object(&**shared), NOWHERE);
             return Poll::Pending;
         }
         // SAFETY: as above: nobody saw this WAITING.
@@ -357,6 +359,7 @@ impl<T> Future for PromiseAbandoned<'_, T> {
                 return Poll::Ready(());
             }
             if list.wait(&mut this.key, cx.waker(), &mut fresh) {
+                waiting::note(Kind::PromiseAbandoned, waiting::object(this.shared), this.caller);
                 return Poll::Pending;
             }
             drop(watchers);

@@ -9,6 +9,7 @@ use super::queue_futures::{Get, Join, Put};
 use super::queue_job::GetJob;
 use super::queue_state::{Shared, Store};
 use crate::shim::Arc;
+use crate::waiting::Kind;
 
 /// A queue between tasks: items come out in the order in which they were put.
 ///
@@ -112,7 +113,7 @@ impl<T, S: Store<T>> Queue<T, S> {
     /// ```
     #[track_caller]
     pub fn put(&self, item: T) -> Put<'_, T, S> {
-        Put::new(&self.shared, item, Location::caller())
+        Put::new(&self.shared, item, Kind::QueuePut, Location::caller())
     }
 
     /// Puts an item if there is room now.
@@ -152,7 +153,7 @@ impl<T, S: Store<T>> Queue<T, S> {
     /// ```
     #[track_caller]
     pub fn get(&self) -> Get<'_, T, S> {
-        Get::new(&self.shared, Location::caller())
+        Get::new(&self.shared, Kind::QueueGet, Location::caller())
     }
 
     /// Takes the next item if there is one now.

@@ -11,6 +11,7 @@ use super::coop;
 use super::queue_error::{PutError, QueueShutDown};
 use super::queue_state::{Shared, Store, wake};
 use super::waiters::{Key, Left, Turn};
+use crate::waiting::{self, Kind};
 
 /// The future of [`Queue::put`](super::Queue::put).
 #[must_use = "nothing is put until this is awaited"]
@@ -18,12 +19,18 @@ pub struct Put<'a, T, S: Store<T> = VecDeque<T>> {
     shared: &'a Shared<T, S>,
     item: Option<T>,
     key: Option<Key>,
+    kind: Kind,
     pub(super) caller: &'static Location<'static>,
 }
 
 impl<'a, T, S: Store<T>> Put<'a, T, S> {
-    pub(super) fn new(shared: &'a Shared<T, S>, item: T, caller: &'static Location<'static>) -> Put<'a, T, S> {
-        Put { shared, item: Some(item), key: None, caller }
+    pub(super) fn new(
+        shared: &'a Shared<T, S>,
+        item: T,
+        kind: Kind,
+        caller: &'static Location<'static>,
+    ) -> Put<'a, T, S> {
+        Put { shared, item: Some(item), key: None, kind, caller }
     }
 }
 
@@ -55,6 +62,7 @@ impl<T, S: Store<T>> Future for Put<'_, T, S> {
                 return Poll::Ready(Ok(()));
             }
             if state.putters.wait(&mut this.key, cx.waker(), &mut fresh) {
+                waiting::note(this.kind, waiting::object(this.shared), this.caller);
                 return Poll::Pending;
             }
             drop(state);
@@ -86,12 +94,13 @@ impl<T, S: Store<T>> fmt::Debug for Put<'_, T, S> {
 pub struct Get<'a, T, S: Store<T> = VecDeque<T>> {
     shared: &'a Shared<T, S>,
     key: Option<Key>,
+    kind: Kind,
     pub(super) caller: &'static Location<'static>,
 }
 
 impl<'a, T, S: Store<T>> Get<'a, T, S> {
-    pub(super) fn new(shared: &'a Shared<T, S>, caller: &'static Location<'static>) -> Get<'a, T, S> {
-        Get { shared, key: None, caller }
+    pub(super) fn new(shared: &'a Shared<T, S>, kind: Kind, caller: &'static Location<'static>) -> Get<'a, T, S> {
+        Get { shared, key: None, kind, caller }
     }
 }
 
@@ -121,6 +130,7 @@ impl<T, S: Store<T>> Future for Get<'_, T, S> {
                 return Poll::Ready(Err(QueueShutDown));
             }
             if state.getters.wait(&mut this.key, cx.waker(), &mut fresh) {
+                waiting::note(this.kind, waiting::object(this.shared), this.caller);
                 return Poll::Pending;
             }
             drop(state);
@@ -177,6 +187,7 @@ impl<T, S: Store<T>> Future for Join<'_, T, S> {
                 return Poll::Ready(());
             }
             if state.joiners.wait(&mut this.key, cx.waker(), &mut fresh) {
+                waiting::note(Kind::QueueJoin, waiting::object(this.shared), this.caller);
                 return Poll::Pending;
             }
             drop(state);

@@ -12,6 +12,7 @@ use super::queue::Queue;
 use super::queue_error::QueueShutDown;
 use super::queue_futures::Get;
 use super::queue_state::Store;
+use crate::waiting::Kind;
 
 /// The future of [`Queue::get_job`].
 #[must_use = "nothing is taken until this is awaited"]
@@ -23,7 +24,7 @@ pub struct GetJob<'a, T, S: Store<T> = VecDeque<T>> {
 
 impl<'a, T, S: Store<T>> GetJob<'a, T, S> {
     pub(super) fn new(queue: &'a Queue<T, S>, caller: &'static Location<'static>) -> GetJob<'a, T, S> {
-        GetJob { queue, get: Get::new(&queue.shared, caller), caller }
+        GetJob { queue, get: Get::new(&queue.shared, Kind::QueueGet, caller), caller }
     }
 }
 

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use super::permits::{MAX, Permits, PermitsWait};
 use crate::shim::{UnsafeCell, const_unless_loom};
+use crate::waiting::Kind;
 
 const READ: usize = 1;
 const WRITE: usize = MAX;
@@ -203,7 +204,7 @@ impl<'a, T> Future for RwLockRead<'a, T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<RwLockReadGuard<'a, T>> {
         let this = self.get_mut();
-        ready!(this.wait.poll(&this.lock.permits, cx));
+        ready!(this.wait.poll(&this.lock.permits, cx, Kind::RwLockRead, this.caller));
         Poll::Ready(RwLockReadGuard { lock: this.lock, value: PhantomData })
     }
 }
@@ -234,7 +235,7 @@ impl<'a, T> Future for RwLockWrite<'a, T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<RwLockWriteGuard<'a, T>> {
         let this = self.get_mut();
-        ready!(this.wait.poll(&this.lock.permits, cx));
+        ready!(this.wait.poll(&this.lock.permits, cx, Kind::RwLockWrite, this.caller));
         Poll::Ready(RwLockWriteGuard { lock: this.lock, value: PhantomData })
     }
 }

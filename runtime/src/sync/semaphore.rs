@@ -12,6 +12,7 @@ use super::semaphore_owned::{OwnedPermit, SemaphoreAcquireOwned};
 #[cfg(not(raddle_loom))]
 use crate::shim::Arc;
 use crate::shim::const_unless_loom;
+use crate::waiting::Kind;
 
 /// A number of permits: who wants one while all are taken waits until one is given back.
 ///
@@ -276,7 +277,7 @@ impl<'a> Future for SemaphoreAcquire<'a> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
         let this = self.get_mut();
-        ready!(this.wait.poll(&this.semaphore.permits, cx));
+        ready!(this.wait.poll(&this.semaphore.permits, cx, Kind::Semaphore, this.caller));
         Poll::Ready(Permit { semaphore: this.semaphore, count: this.wait.count() })
     }
 }

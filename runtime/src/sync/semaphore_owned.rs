@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use super::permits::PermitsWait;
 use super::semaphore::Semaphore;
 use crate::shim::Arc;
+use crate::waiting::Kind;
 
 /// The future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`].
 #[must_use = "no permit is taken until this is awaited"]
@@ -36,7 +37,7 @@ impl Future for SemaphoreAcquireOwned {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit> {
         let this = self.get_mut();
         let polled_again = "the future of Semaphore::acquire_owned was polled again after it had given its permit";
-        ready!(this.wait.poll(&this.semaphore.as_ref().expect(polled_again).permits, cx));
+        ready!(this.wait.poll(&this.semaphore.as_ref().expect(polled_again).permits, cx, Kind::Semaphore, this.caller));
         let semaphore = this.semaphore.take().expect(polled_again);
         Poll::Ready(OwnedPermit::new(semaphore, this.wait.count()))
     }

@@ -11,6 +11,7 @@ use super::coop;
 use super::waiters::{Key, Turn};
 use super::watch::{WatchReceiver, WatchRef};
 use super::watch_state::Shared;
+use crate::waiting::{self, Kind};
 
 /// Waits for a version that is not `seen`, and gives it.
 #[inline]
@@ -19,6 +20,7 @@ fn poll_newer<T>(
     seen: u64,
     key: &mut Option<Key>,
     cx: &mut Context<'_>,
+    at: &'static Location<'static>,
 ) -> Poll<Result<u64, WatchClosed>> {
     if key.is_none() {
         ready!(coop::poll_proceed(cx));
@@ -43,6 +45,7 @@ fn poll_newer<T>(
     }
     let waits = state.waiters.wait(key, cx.waker(), &mut fresh);
     debug_assert!(waits, "a clone was there");
+    waiting::note(Kind::Watch, waiting::object(shared), at);
     Poll::Pending
 }
 
@@ -73,8 +76,8 @@ impl<T> Future for WatchChanged<'_, T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let WatchChanged { receiver, key, .. } = self.get_mut();
-        let newer = poll_newer(&receiver.shared, receiver.seen, key, cx);
+        let WatchChanged { receiver, key, caller } = self.get_mut();
+        let newer = poll_newer(&receiver.shared, receiver.seen, key, cx, caller);
         Poll::Ready(ready!(newer).map(|version| receiver.seen = version))
     }
 }
@@ -124,7 +127,9 @@ impl<T, F: FnMut(&T) -> bool> Future for WatchWaitFor<'_, T, F> {
             match this.refused {
                 None => ready!(coop::poll_proceed(cx)),
                 Some(refused) => {
-                    if let Err(closed) = ready!(poll_newer(&this.receiver.shared, refused, &mut this.key, cx)) {
+                    if let Err(closed) =
+                        ready!(poll_newer(&this.receiver.shared, refused, &mut this.key, cx, this.caller))
+                    {
                         return Poll::Ready(Err(closed));
                     }
                 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `state` | anybody, through its transitions |
 //! | `vtable`, `id`, `spawned_at`, `parent` | anybody who holds a reference; constant since birth |
+//! | `waiting` | as `waiting.rs` says |
 //! | `next` | the intrusive list that the task is in; a task is in one at most |
 //! | `join` | as `join.rs` says |
 //! | `side` | anybody who holds a reference: made once by compare-exchange, freed with the slot |
@@ -17,8 +18,9 @@ use super::join::JoinWaker;
 use super::remote_free::FreeSlot;
 use super::side::Side;
 use super::state::State;
+use super::waiting::{Waited, Waiting};
 use crate::shim::UnsafeCell;
-use crate::shim::atomic::{AtomicPtr, Ordering};
+use crate::shim::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// The part of a task that does not depend on its future.
 #[repr(C)]
@@ -35,12 +37,16 @@ pub(crate) struct Header {
 
 const _: () = assert!(size_of::<Header>() <= 64);
 
+/// In [`Prefix::parent`]: the creator awaits this task, by way of a waker that is not its own.
+const AWAITED: u64 = 1 << 63;
+
 /// The header and what else every task begins with, off the hot line.
 #[repr(C)]
 pub(crate) struct Prefix {
     pub(crate) header: Header,
-    /// The number of the task that created this one; 0 for none.
-    pub(crate) parent: u64,
+    /// The number of the task that created this one; 0 for none. With [`AWAITED`].
+    pub(crate) parent: AtomicU64,
+    pub(crate) waiting: Waiting,
 }
 
 /// What depends on the future.
@@ -102,9 +108,37 @@ impl TaskRef {
 
     /// The task that created this one.
     pub(crate) fn parent(self) -> Option<TaskId> {
-        // SAFETY: every task begins with a `Prefix`; the caller holds a reference.
-        let parent = unsafe { self.0.cast::<Prefix>().as_ref() }.parent;
+        let parent = self.prefix().parent.load(Ordering::Relaxed) & !AWAITED;
         (parent != 0).then_some(TaskId(parent))
+    }
+
+    fn prefix<'a>(self) -> &'a Prefix {
+        // SAFETY: every task begins with a `Prefix`; the caller holds a reference.
+        unsafe { self.0.cast::<Prefix>().as_ref() }
+    }
+
+    /// Somebody awaits it by way of a waker that does not tell who it is; perhaps its creator.
+    pub(crate) fn set_awaited_within(self, task: TaskId) {
+        if self.parent() == Some(task) {
+            // Relaxed: for those who look at a running program.
+            self.prefix().parent.fetch_or(AWAITED, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether its creator awaited it so.
+    pub(crate) fn is_awaited_by_parent(self) -> bool {
+        self.prefix().parent.load(Ordering::Relaxed) & AWAITED != 0
+    }
+
+    /// The record of what the task waits for.
+    #[inline]
+    pub(crate) fn waiting<'a>(self) -> &'a Waiting {
+        &self.prefix().waiting
+    }
+
+    /// What the task waits for, if it does, and has said so.
+    pub(crate) fn waited(self) -> Option<Waited> {
+        self.waiting().look(self.state())
     }
 
     #[inline]

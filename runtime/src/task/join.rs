@@ -11,25 +11,63 @@
 //! that fails once the task is complete. So a waker stored too late is never left lying: the handle that fails to
 //! publish it finds the task complete and takes the output.
 
-use std::mem::MaybeUninit;
-use std::task::Waker;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr;
+use std::task::{RawWakerVTable, Waker};
 
 use super::state::State;
 use crate::shim::UnsafeCell;
+use crate::shim::atomic::{AtomicPtr, Ordering};
 
-/// The slot. Whether it is filled is written in the state word beside it.
+/// The slot, a waker in its two halves. Whether it is filled is written in the state word beside it.
 #[derive(Debug)]
-pub(crate) struct JoinWaker(UnsafeCell<MaybeUninit<Waker>>);
+pub(crate) struct JoinWaker {
+    /// Half of the waker: governed as told above.
+    vtable: UnsafeCell<MaybeUninit<&'static RawWakerVTable>>,
+    /// The other half, and a hint to those who look at a running program.
+    data: AtomicPtr<()>,
+}
 
 impl JoinWaker {
     pub(crate) fn empty() -> JoinWaker {
-        JoinWaker(UnsafeCell::new(MaybeUninit::uninit()))
+        JoinWaker { vtable: UnsafeCell::new(MaybeUninit::uninit()), data: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// Whose waker is or was in the slot, by the address of its data: a guess, for those who look at a running program.
+    pub(crate) fn joiner(&self) -> usize {
+        // Relaxed: as said, a guess.
+        self.data.load(Ordering::Relaxed).addr()
+    }
+
+    /// # Safety
+    /// The slot is the caller's and empty; afterwards it is filled.
+    unsafe fn fill(&self, waker: Waker) {
+        let waker = ManuallyDrop::new(waker);
+        // Relaxed: the state word hands both halves over.
+        self.data.store(waker.data().cast_mut(), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        self.vtable.with_mut(|vtable| unsafe {
+            (*vtable).write(waker.vtable());
+        });
+    }
+
+    /// The waker, which stays in the slot as well: only one of the two may be used up.
+    ///
+    /// # Safety
+    /// The slot is filled, and nobody changes it meanwhile.
+    unsafe fn waker(&self) -> ManuallyDrop<Waker> {
+        // SAFETY: the caller's promise.
+        let vtable = self.vtable.with(|vtable| unsafe { (*vtable).assume_init() });
+        let data = self.data.load(Ordering::Relaxed).cast_const();
+        // SAFETY: `fill` took a waker apart, and these are its halves.
+        ManuallyDrop::new(unsafe { Waker::new(data, vtable) })
     }
 
     /// Leaves `waker` to be woken at completion. True: the task is complete already, and its output visible.
     ///
     /// # Safety
     /// The caller is the task's only handle: JOIN is set, and nobody else registers at the same time.
+    #[inline]
     pub(crate) unsafe fn register(&self, state: &State, waker: &Waker) -> bool {
         if state.is_complete() {
             return true;
@@ -37,7 +75,7 @@ impl JoinWaker {
         if state.snapshot().has_join_waker() {
             // SAFETY: JWAKER was set by this handle, so the slot is filled; until this handle takes the bit off,
             // everybody, the completer included, only reads it, and `will_wake` compares two addresses.
-            if self.0.with(|slot| unsafe { (*slot).assume_init_ref().will_wake(waker) }) {
+            if unsafe { self.waker() }.will_wake(waker) {
                 return false;
             }
             if !state.reclaim_join_waker() {
@@ -48,9 +86,7 @@ impl JoinWaker {
         }
         let waker = waker.clone();
         // SAFETY: JWAKER is off and JOIN on: the slot is empty and this handle's.
-        self.0.with_mut(|slot| unsafe {
-            (*slot).write(waker);
-        });
+        unsafe { self.fill(waker) };
         if state.publish_join_waker() {
             return false;
         }
@@ -65,7 +101,7 @@ impl JoinWaker {
     /// The caller completed the task and saw JWAKER in that transition.
     pub(crate) unsafe fn take(&self) -> Waker {
         // SAFETY: the slot is filled and the caller's; nobody drops or reads it as a waker afterwards.
-        self.0.with(|slot| unsafe { (*slot).assume_init_read() })
+        ManuallyDrop::into_inner(unsafe { self.waker() })
     }
 
     /// Drops the waker.
@@ -74,6 +110,6 @@ impl JoinWaker {
     /// The slot is filled and the caller took JWAKER off.
     pub(crate) unsafe fn drop_waker(&self) {
         // SAFETY: the caller owns the filled slot.
-        self.0.with_mut(|slot| unsafe { (*slot).assume_init_drop() });
+        drop(ManuallyDrop::into_inner(unsafe { self.waker() }));
     }
 }

@@ -24,3 +24,5 @@ pub(crate) mod size_class;
 pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod variables;
+pub(crate) mod wait_info;
+pub(crate) mod waiting;

@@ -229,6 +229,12 @@ impl Snapshot {
     pub(crate) fn is_cleanup(self) -> bool {
         self.0 & CLEANUP != 0
     }
+    pub(crate) fn has_join(self) -> bool {
+        self.0 & JOIN != 0
+    }
+    pub(crate) fn references(self) -> u64 {
+        self.0 / ONE_REF
+    }
     /// The handle was polled and is waiting.
     pub(crate) fn has_join_waker(self) -> bool {
         self.0 & JWAKER != 0
@@ -536,6 +542,12 @@ impl State {
             }
         }
         false
+    }
+
+    /// Whether the task waits to be woken: it is neither queued, nor being polled, nor over.
+    pub(crate) fn is_idle(&self) -> bool {
+        // Acquire: pairs with `after_pending`, so that what the poll has left is visible.
+        self.0.load(Ordering::Acquire) & (OWNED | COMPLETE | LIVE) == LIVE
     }
 
     /// Says that the side record has a callback. False: the task completed first, and its completer may not look.

@@ -4,8 +4,11 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use raddle_io::Instant;
+
 use super::header::TaskRef;
 use super::id::TaskId;
+use super::wait_info::WaitInfo;
 
 /// Where a task is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,18 +81,29 @@ pub struct TaskInfo {
     pub parent: Option<TaskId>,
     /// The type of its future, shortened.
     pub future: Arc<str>,
+    /// What it waits for, if it does, and if that is something of this crate.
+    pub waiting: Option<WaitInfo>,
+    pub(crate) is_group_child: bool,
 }
 
 impl TaskInfo {
     pub(crate) fn of(task: TaskRef, current: Option<TaskRef>) -> TaskInfo {
+        TaskInfo::of_at(task, current, Instant::now())
+    }
+
+    /// As [`TaskInfo::of`], with the time of the task's runtime.
+    pub(crate) fn of_at(task: TaskRef, current: Option<TaskRef>, now: Instant) -> TaskInfo {
         let header = task.header();
+        let future = (header.vtable.type_name)();
         TaskInfo {
             id: header.id,
             name: name_of(task),
             status: TaskStatus::of(task, current),
             spawned_at: header.spawned_at,
             parent: task.parent(),
-            future: shorten((header.vtable.type_name)()).into(),
+            future: shorten(future).into(),
+            waiting: WaitInfo::of(task, now),
+            is_group_child: future.starts_with(GROUP_CHILD),
         }
     }
 }
@@ -99,13 +113,14 @@ impl TaskInfo {
     pub(crate) fn of_no_task() -> TaskInfo {
         let name = std::thread::current().name().unwrap_or("a thread").into();
         let (id, status, spawned_at) = (TaskId(0), TaskStatus::Running, Location::caller());
-        TaskInfo { id, name, status, spawned_at, parent: None, future: "no task".into() }
+        let future = "no task".into();
+        TaskInfo { id, name, status, spawned_at, parent: None, future, waiting: None, is_group_child: false }
     }
 }
 
 impl fmt::Debug for TaskInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_task(f, self.status, &self.name, &self.future, self.spawned_at)
+        write_task(f, self.status, &self.name, &self.future, self.spawned_at, self.waiting.as_ref())
     }
 }
 
@@ -122,12 +137,18 @@ pub(crate) fn write_task(
     name: &str,
     future: &str,
     spawned_at: &Location<'_>,
+    waiting: Option<&WaitInfo>,
 ) -> fmt::Result {
     let (file, line) = (spawned_at.file(), spawned_at.line());
-    write!(f, "<Task {status} name='{name}' fut={future} spawned at {file}:{line}>")
+    write!(f, "<Task {status} name='{name}' fut={future} spawned at {file}:{line}")?;
+    match waiting {
+        Some(waiting) => write!(f, " wait_for={waiting:?}>"),
+        None => f.write_str(">"),
+    }
 }
 
-const WRAPPERS: [&str; 2] = ["raddle::api::group_child::GroupChild<", "raddle::api::spawn_reported::Reporting<"];
+const GROUP_CHILD: &str = "raddle::api::group_child::GroupChild<";
+const WRAPPERS: [&str; 2] = [GROUP_CHILD, "raddle::api::spawn_reported::Reporting<"];
 
 /// `my_crate::module::fetch_data::{{closure}}` is what the compiler calls the future of `fetch_data`.
 pub(crate) fn shorten(type_name: &str) -> String {
