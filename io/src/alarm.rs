@@ -34,15 +34,16 @@ const OFF: u64 = u64::MAX;
 /// An alarm in one epoll. The times are those of the reactor's clock, in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct Alarm {
+    /// None if there was none to be had: sleeps have limits, then.
     timer: Option<OwnedFd>,
     rings_at: u64,
-    /// There is no timerfd to be had: sleeps have limits, then.
-    is_refused: bool,
 }
 
 impl Alarm {
-    pub(crate) fn new() -> Alarm {
-        Alarm { timer: None, rings_at: OFF, is_refused: false }
+    /// Made with its reactor, so that the files of a program do not become more while it runs. Too many are open, say:
+    /// nothing but speed is lost.
+    pub(crate) fn new(registry: &Registry, token: Token) -> Alarm {
+        Alarm { timer: make(registry, token).ok(), rings_at: OFF }
     }
 
     /// Whether it rings by then.
@@ -52,20 +53,12 @@ impl Alarm {
 
     /// Makes it ring at `until_ns`, which is so far away. False: it can't, and rings as it would have.
     #[cold]
-    pub(crate) fn set(&mut self, registry: &Registry, token: Token, until_ns: u64, away: Duration) -> bool {
-        if self.is_refused {
-            return false;
+    pub(crate) fn set(&mut self, until_ns: u64, away: Duration) -> bool {
+        let is_set = self.timer.as_ref().is_some_and(|timer| set(timer, away).is_ok());
+        if is_set {
+            self.rings_at = until_ns;
         }
-        let is_set = match &self.timer {
-            Some(timer) => set(timer, away),
-            None => make(registry, token).and_then(|timer| set(self.timer.insert(timer), away)),
-        };
-        match is_set {
-            Ok(()) => self.rings_at = until_ns,
-            // Too many files are open, say. Nothing but speed is lost.
-            Err(_) => self.is_refused = true,
-        }
-        is_set.is_ok()
+        is_set
     }
 
     /// It rang.
@@ -101,10 +94,10 @@ mod tests {
     #[test]
     fn it_rings_each_time_it_is_set() {
         let mut poll = Poll::new().unwrap();
-        let (mut events, mut alarm) = (Events::with_capacity(4), Alarm::new());
+        let (mut events, mut alarm) = (Events::with_capacity(4), Alarm::new(poll.registry(), Token(3)));
         for until in [5, 9, 7] {
             assert!(!alarm.rings_by(until));
-            assert!(alarm.set(poll.registry(), Token(3), until, MILLISECOND));
+            assert!(alarm.set(until, MILLISECOND));
             assert!(alarm.rings_by(until) && alarm.rings_by(until + 1) && !alarm.rings_by(until - 1));
             poll.poll(&mut events, None).unwrap();
             assert!(events.iter().all(|event| event.token() == Token(3)) && !events.is_empty());
@@ -115,10 +108,10 @@ mod tests {
     #[test]
     fn it_can_be_set_for_an_earlier_time() {
         let mut poll = Poll::new().unwrap();
-        let (mut events, mut alarm) = (Events::with_capacity(4), Alarm::new());
-        assert!(alarm.set(poll.registry(), Token(3), 1_000_000_000_000, Duration::MAX));
+        let (mut events, mut alarm) = (Events::with_capacity(4), Alarm::new(poll.registry(), Token(3)));
+        assert!(alarm.set(1_000_000_000_000, Duration::MAX));
         assert!(!alarm.rings_by(5));
-        assert!(alarm.set(poll.registry(), Token(3), 5, MILLISECOND));
+        assert!(alarm.set(5, MILLISECOND));
         poll.poll(&mut events, None).unwrap();
         assert!(!events.is_empty());
     }

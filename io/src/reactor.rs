@@ -97,7 +97,7 @@ pub(crate) enum RegisterError {
 }
 
 impl Reactor {
-    /// Makes a reactor: one epoll (known under two numbers) and one eventfd; a timerfd comes when it is needed.
+    /// Makes a reactor: one epoll (known under two numbers), one eventfd and one timerfd.
     ///
     /// # Errors
     /// The kernel's, usually that the process or the system has too many open files; the text says what was missing.
@@ -105,8 +105,8 @@ impl Reactor {
         let poll = Poll::new().map_err(|error| lacking("epoll instance", error))?;
         let registry = poll.registry().try_clone().map_err(|error| lacking("second number for an epoll", error))?;
         let waker = mio::Waker::new(&registry, UNPARK).map_err(|error| lacking("eventfd to be woken by", error))?;
-        let polling =
-            Polling { poll, events: Events::with_capacity(EVENTS_PER_TURN), unparked: false, alarm: Alarm::new() };
+        let alarm = Alarm::new(&registry, ALARM);
+        let polling = Polling { poll, events: Events::with_capacity(EVENTS_PER_TURN), unparked: false, alarm };
         Ok(Arc::new(Reactor {
             polling: Mutex::new(polling),
             registry,
@@ -368,7 +368,7 @@ impl Reactor {
             return None;
         }
         let away = until - self.clock.now();
-        if max.is_none() && away >= FAR && alarm.set(&self.registry, ALARM, until_ns, away) {
+        if max.is_none() && away >= FAR && alarm.set(until_ns, away) {
             return None;
         }
         // mio rounds up to whole milliseconds, so a sleep does not end too soon.

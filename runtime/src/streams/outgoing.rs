@@ -25,6 +25,8 @@ const HIGH_MARK: usize = 64 * 1024;
 const LOW_MARK: usize = 16 * 1024;
 /// A writer that never drains is reported at so many times the high mark.
 const REPORT_AT: usize = 16;
+/// Marks below this one count as this there: a mark of 0 says that one waits for all to leave, not that nothing may wait.
+const LEAST_REPORTED: usize = 4 * 1024;
 
 /// How far the connection's sending side has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -191,7 +193,7 @@ impl Outgoing {
 
     /// Whether a writer that does not drain is to be reported; true once.
     pub(super) fn should_report(&mut self) -> bool {
-        let is_due = !self.is_reported && self.len() / REPORT_AT > self.high;
+        let is_due = !self.is_reported && self.len() / REPORT_AT > self.high.max(LEAST_REPORTED);
         self.is_reported |= is_due;
         is_due
     }
