@@ -180,6 +180,8 @@ fn mark(shared: &Shared, index: usize, stuck: bool) {
 fn forget(shared: &Shared, seen: &mut [Seen]) {
     for (index, seen) in seen.iter_mut().enumerate() {
         seen.forget();
+        // Nor is its file kept: a program at rest has the files that it had before it was busy.
+        seen.probe = Probe::default();
         mark(shared, index, false);
     }
 }
