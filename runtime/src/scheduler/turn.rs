@@ -56,7 +56,7 @@ impl Worker {
         self.set_moment(self.shared.clock().now().as_nanos());
         context::enter(self, || {
             while !until() {
-                if self.shared.is_single() { self.single_turn() } else { self.turn() }
+                if self.single { self.single_turn() } else { self.turn() }
             }
             self.stop_searching_if_so();
         });
@@ -243,6 +243,7 @@ impl Worker {
     }
 
     /// A turn in asyncio's order.
+    #[inline]
     fn single_turn(&self) {
         self.shared.injector.take(usize::MAX, |task| self.pinned.borrow_mut().push_back(task));
         if self.pinned.borrow().is_empty() {

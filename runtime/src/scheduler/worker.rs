@@ -46,7 +46,7 @@ pub(crate) struct Worker {
     remote: Arc<CachePadded<Remote>>,
     process: Process,
     /// One worker: everything goes through `pinned`, in asyncio's order.
-    single: bool,
+    pub(super) single: bool,
     /// There is a core for another worker: on one core a second thread adds switches and no speed.
     spare_core: bool,
     pub(crate) reactor: Arc<Reactor>,
