@@ -24,6 +24,8 @@ mod resolve;
 mod run_queue;
 mod search;
 pub(crate) mod shared;
+mod spare_watch;
+pub(crate) mod spares;
 mod starts;
 mod threads;
 mod turn;
