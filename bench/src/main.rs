@@ -36,7 +36,7 @@ use crate::report::Line;
 use crate::rows::Row;
 use crate::sample::Scale;
 
-const WORKERS: usize = 2;
+pub(crate) const WORKERS: usize = 2;
 const PAIRS: usize = 9;
 const QUICK_PAIRS: usize = 5;
 

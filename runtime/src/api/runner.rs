@@ -325,7 +325,7 @@ impl Drop for Runner {
 fn thaw(shared: &Shared) {
     shared.phase.set(Phase::Running);
     shared.threads.notify_all();
-    if shared.config.slow_poll.is_some() {
+    if shared.config.watches_main {
         shared.start_watchdog();
     }
 }

@@ -24,6 +24,7 @@ mod resolve;
 mod run_queue;
 mod search;
 pub(crate) mod shared;
+mod slow_poll;
 mod spare_watch;
 pub(crate) mod spares;
 mod starts;

@@ -26,8 +26,8 @@ use super::pace::{Pace, Sight};
 use super::phase::Phase;
 use super::probe::Probe;
 use super::remote::Remote;
-use super::report::ExceptionContext;
 use super::shared::Shared;
+use super::slow_poll::{Look, SlowPoll};
 use super::spare_watch::{Census, SpareWatch};
 use super::spares::Seat;
 use crate::shim::Arc;
@@ -48,20 +48,19 @@ struct Seen {
     turns: u64,
     /// Ticks in a row without a new poll.
     still: u32,
-    /// When the present poll was first seen, and whether it has been reported as slow.
-    poll_seen: Option<(Instant, bool)>,
+    slow_poll: SlowPoll,
     probe: Probe,
 }
 
 impl Seen {
     fn forget(&mut self) {
-        (self.awake, self.still, self.poll_seen) = (false, 0, None);
+        (self.awake, self.still) = (false, 0);
     }
 
     /// The present poll counts from now on; one that was reported was reported.
     fn begin_anew(&mut self, now: Instant) {
         self.still = 0;
-        self.poll_seen = self.poll_seen.map(|(_, reported)| (now, reported));
+        self.slow_poll.begin_anew(now);
     }
 }
 
@@ -80,9 +79,9 @@ pub(super) fn watch(shared: &Arc<Shared>) {
         }
         looked = now;
         match shared.phase.get() {
-            Phase::Stopped => return,
+            Phase::Stopped => return forget(shared, &mut seen, now),
             Phase::Frozen => {
-                forget(shared, &mut seen);
+                forget(shared, &mut seen, now);
                 spares.forget();
                 shared.threads.wait_for_thaw(shared);
                 pace.begin_anew();
@@ -93,7 +92,7 @@ pub(super) fn watch(shared: &Arc<Shared>) {
         shared.retry_failed_starts();
         deadlocks.look_now_and_then(shared, now);
         let sight = if shared.idle.all_parked() {
-            forget(shared, &mut seen);
+            forget(shared, &mut seen, now);
             Sight { parked: true, ..Sight::default() }
         } else {
             seen.resize_with(shared.everyone().count(), Seen::default);
@@ -130,12 +129,12 @@ fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> (Sight, Census) {
         {
             reactor.bound_young();
         }
+        let is_still = last.still > 0;
+        let is_blocked = is_still && last.probe.is_blocked(thread);
         if let Some(limit) = shared.config.slow_poll {
-            let seen = last.poll_seen.filter(|_| watched && last.still > 0);
-            last.poll_seen = watch_poll(shared, index, seen, (now, limit));
+            last.slow_poll.look(shared, limit, &Look { index, thread, polls, is_still, is_blocked, now });
         }
-        let blocked = last.still > 0 && last.probe.is_blocked(thread);
-        let stuck = last.still >= RUNNABLE_TICKS || blocked;
+        let stuck = last.still >= RUNNABLE_TICKS || is_blocked;
         mark(shared, remote, stuck);
         if stuck {
             census.unserved |= call_rescuer(shared, remote);
@@ -144,44 +143,13 @@ fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> (Sight, Census) {
         }
         // One without a thread, and not to be had, is being started, unless that has failed.
         let exists = parked || thread != 0 || !shared.threads.has_failed_to_start(index);
-        census.count(seat, (stuck, blocked.then_some(thread)), exists);
+        census.count(seat, (stuck, is_blocked.then_some(thread)), exists);
         sight.stuck |= stuck;
         sight.slow |= awake && polls.wrapping_sub(last.polls) < FEW_POLLS;
         (last.awake, last.polls, last.turns) = (awake, polls, turns);
     }
     census.unserved |= shared.injector.len() > 0;
     (sight, census)
-}
-
-/// Reports the poll that a worker is in once it has lasted longer than `limit`.
-fn watch_poll(
-    shared: &Shared,
-    index: usize,
-    seen: Option<(Instant, bool)>,
-    (now, limit): (Instant, Duration),
-) -> Option<(Instant, bool)> {
-    // Relaxed: a stale answer misleads for one tick, and it is looked at twice before anything is said.
-    let current = || shared.remote(index).current.load(Ordering::Relaxed);
-    let task = current();
-    if task.is_null() {
-        // Between two polls: it waits for threads to end, or looks for work.
-        return None;
-    }
-    let Some((since, reported)) = seen else { return Some((now, false)) };
-    let lasted = now - since;
-    if reported || lasted < limit {
-        return seen;
-    }
-    let found = (shared.config.find_task)(shared, task);
-    if current() != task {
-        return None;
-    }
-    let mut text = ExceptionContext::new(format!("a poll on worker {index} lasts {lasted:.1?} already"));
-    if let Some(task) = found {
-        text = text.in_task(task);
-    }
-    shared.report(&text);
-    Some((since, true))
 }
 
 fn mark(shared: &Shared, remote: &Remote, stuck: bool) {
@@ -192,9 +160,10 @@ fn mark(shared: &Shared, remote: &Remote, stuck: bool) {
     }
 }
 
-fn forget(shared: &Shared, seen: &mut [Seen]) {
-    for (remote, seen) in shared.everyone().zip(seen) {
+fn forget(shared: &Shared, seen: &mut [Seen], now: Instant) {
+    for ((index, remote), seen) in shared.everyone().enumerate().zip(seen) {
         seen.forget();
+        seen.slow_poll.end_if_over(shared, index, now);
         // Nor is its file kept: a program at rest has the files that it had before it was busy.
         seen.probe = Probe::default();
         mark(shared, remote, false);
