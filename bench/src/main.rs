@@ -1,7 +1,7 @@
 //! raddle beside tokio, in alternation.
 //!
 //! ```text
-//! cargo run --release -p raddle-bench -- compare             all workloads, about a minute
+//! cargo run --release -p raddle-bench -- compare             all workloads: two minutes, and eight for stall_long
 //! cargo run --release -p raddle-bench -- compare --quick     smaller ones, fewer pairs
 //! cargo run --release -p raddle-bench -- servers             servers under load, each row a minute
 //! cargo run --release -p raddle-bench -- load --addr …       messages to an echo server
@@ -36,7 +36,7 @@ use crate::report::Line;
 use crate::rows::Row;
 use crate::sample::Scale;
 
-const WORKERS: usize = 2;
+pub(crate) const WORKERS: usize = 2;
 const PAIRS: usize = 9;
 const QUICK_PAIRS: usize = 5;
 

@@ -38,13 +38,15 @@ impl Spread {
     }
 }
 
-/// One figure for each metric of `row`. A first pair warms both sides up and is thrown away.
+/// One figure for each metric of `row`. A first pair warms both sides up and is thrown away, unless there is one alone, which
+/// takes long enough for that.
 pub(crate) fn compare(row: &Row, engines: &mut Engines, pairs: usize, scale: Scale) -> Vec<Figures> {
     let pairs = row.most_pairs.map_or(pairs, |most| pairs.min(most));
     let mut samples = Vec::with_capacity(pairs);
-    for turn in 0..=pairs {
+    let warm_up = usize::from(row.most_pairs != Some(1));
+    for turn in 0..pairs + warm_up {
         let pair = measure_pair(row, engines, scale, turn % 2 == 0);
-        if turn > 0 {
+        if turn >= warm_up {
             samples.push(pair);
         }
     }

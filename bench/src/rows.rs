@@ -4,7 +4,7 @@ use crate::engine::{Raddle, Tokio};
 use crate::sample::{Sample, Scale};
 use crate::workloads::{
     broadcast, chained_spawn, channel, coarse, event, fib, memory, mutex, ping_pong, semaphore, sleep, spawn, stall,
-    startup, timeout, watch, yielding,
+    stall_all, startup, timeout, watch, yielding,
 };
 
 /// Rows that are reported together.
@@ -66,6 +66,13 @@ const SLEEPS: &[Metric] = &[
     Metric { suffix: " late p99", unit: "ms" },
 ];
 const ASLEEP: &[Metric] = &[Metric { suffix: "", unit: "B" }, Metric { suffix: " spawn", unit: "ns" }];
+/// Of a hog in a task, and of the same on a thread of its own.
+const BESIDE: &[Metric] = &[
+    Metric { suffix: " p99.9", unit: "ms" },
+    Metric { suffix: " max", unit: "ms" },
+    Metric { suffix: " thread p99.9", unit: "ms" },
+    Metric { suffix: " thread max", unit: "ms" },
+];
 const WAITING: &[Metric] = &[
     Metric { suffix: "", unit: "B" },
     Metric { suffix: " spawn", unit: "ns" },
@@ -73,13 +80,13 @@ const WAITING: &[Metric] = &[
 ];
 
 macro_rules! row {
-    ($name:literal, $group:ident, $metrics:expr, $($workload:ident)::+ $(::<$count:literal>)? $(, at most $pairs:literal)?) => {
+    ($name:literal, $group:ident, $metrics:expr, $($workload:ident)::+ $(::<$($count:tt),+>)? $(, at most $pairs:literal)?) => {
         Row {
             name: $name,
             group: Group::$group,
             metrics: $metrics,
-            raddle: $($workload)::+::<Raddle $(, $count)?>,
-            tokio: $($workload)::+::<Tokio $(, $count)?>,
+            raddle: $($workload)::+::<Raddle $($(, $count)+)?>,
+            tokio: $($workload)::+::<Tokio $($(, $count)+)?>,
             most_pairs: [$(Some($pairs),)? None][0],
         }
     };
@@ -118,6 +125,12 @@ pub(crate) fn all() -> Vec<Row> {
         row!("blocked_first_parent", Stall, MS, stall::first_parent),
         row!("blocked_timer", Stall, MS, stall::timer),
         row!("blocked_connection", Stall, MS, stall::connection),
+        row!("blocked_all_timer", Stall, MS, stall_all::all_blocked::<{ stall_all::TIMER }>),
+        row!("blocked_all_echo", Stall, MS, stall_all::all_blocked::<{ stall_all::ECHO }>),
+        row!("stall_long_sleep_timer", Stall, BESIDE, stall_all::neighbour::<{ stall_all::SLEEP }, { stall_all::TIMER }>, at most 1),
+        row!("stall_long_sleep_echo", Stall, BESIDE, stall_all::neighbour::<{ stall_all::SLEEP }, { stall_all::ECHO }>, at most 1),
+        row!("stall_long_spin_timer", Stall, BESIDE, stall_all::neighbour::<{ stall_all::SPIN }, { stall_all::TIMER }>, at most 1),
+        row!("stall_long_spin_echo", Stall, BESIDE, stall_all::neighbour::<{ stall_all::SPIN }, { stall_all::ECHO }>, at most 1),
         row!("parked_asleep", Memory, ASLEEP, memory::asleep, at most 3),
         row!("parked_oneshot", Memory, WAITING, memory::on_a_oneshot, at most 3),
     ]

@@ -418,6 +418,47 @@ fn watchdog_sleep_against_push() {
     });
 }
 
+/// A spare that rests until it is needed goes on, since a task of its own is ready, while the watchdog goes to sleep for
+/// good: it stays up, or the spare wakes it.
+#[test]
+fn watchdog_sleep_against_spare() {
+    check("watchdog_sleep_against_spare", unbounded(), || {
+        let house = House::new(1);
+        house.idle.announce(0, false);
+        let house2 = house.clone();
+        let watchdog = thread::spawn(move || {
+            if house2.idle.watchdog_may_sleep() {
+                house2.watchdog.park();
+            }
+        });
+        if house.idle.spare_comes() {
+            house.watchdog.unpark();
+        }
+        watchdog.join().unwrap();
+    });
+}
+
+/// A spare hands its task over and leaves while the worker, which was stuck, parks: the worker gets the task, and the
+/// watchdog, which waited for the spare to go, finds everybody at rest.
+#[test]
+fn spare_that_leaves_against_park() {
+    check("spare_that_leaves_against_park", bounded(3), || {
+        let house = House::new(1);
+        let _ = house.idle.spare_comes();
+        let house2 = house.clone();
+        let spare = thread::spawn(move || {
+            house2.push();
+            house2.idle.spare_goes();
+        });
+        house.work(0, false, 1);
+        assert!(!house.idle.watchdog_may_sleep());
+        spare.join().unwrap();
+        assert_eq!(house.taken(), 1);
+        house.idle.announce(0, false);
+        assert!(house.idle.all_parked() && house.idle.watchdog_may_sleep(), "somebody was miscounted");
+    });
+}
+
 /// A worker that searches takes a task and goes into a long poll, while a push relies on that search: the other worker,
 /// which sleeps, gets the second task.
 #[test]

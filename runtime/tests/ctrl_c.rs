@@ -63,7 +63,7 @@ fn program(name: &str) {
         }
         "twice" => {
             let on_exception = |context: &raddle::ExceptionContext| say(&format!("reported: {}", context.message));
-            let mut runner = Runner::new().handle_ctrl_c(true).on_exception(on_exception);
+            let mut runner = Runner::new().handle_ctrl_c(true).debug(false).on_exception(on_exception);
             let ended = runner.try_run(async {
                 say("ready");
                 work(true).await;

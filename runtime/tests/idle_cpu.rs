@@ -68,7 +68,9 @@ fn sleepers_and_idle_connections_cost_no_time() {
             }
             let handle = Handle::current();
             let measured = ready.clone();
-            thread::spawn(move || {
+            let measuring = thread::spawn(move || {
+                // Whatever becomes of it, main goes on: a failure is not to look like a hang.
+                let _measured = common::on_drop(move || measured.set());
                 // Quiet once nobody has parked for half a second.
                 let mut last = (0, 0);
                 eventually("the runtime comes to rest", || {
@@ -87,9 +89,9 @@ fn sleepers_and_idle_connections_cost_no_time() {
                 assert_eq!(before.0, after.0, "workers woke up");
                 assert!(after.1 <= before.1 + 5, "threads woke up: {before:?} -> {after:?}");
                 assert!(after.2 <= before.2 + 2, "time was used: {before:?} -> {after:?}");
-                measured.set();
             });
             ready.wait().await;
+            measuring.join().unwrap();
             // Still alive: one byte wakes the one reader it is for.
             let client = TcpStream::connect(address).await.unwrap();
             drop(client);

@@ -149,7 +149,7 @@ fn a_panic_in_on_exception_harms_nobody() {
     for workers in [1, 2, 4] {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = calls.clone();
-        let mut runner = runner(workers).on_exception(move |context| {
+        let mut runner = runner(workers).debug(false).on_exception(move |context| {
             counted.fetch_add(1, Ordering::SeqCst);
             panic!("the handler panics over: {}", context.message);
         });

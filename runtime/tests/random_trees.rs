@@ -430,7 +430,8 @@ fn trees() -> u64 {
 /// Reports of what nobody else is told of.
 fn telling(runner: Runner, ledger: &Arc<Ledger>) -> Runner {
     let ledger = ledger.clone();
-    runner.on_exception(move |context| {
+    // Without what debug builds report of polls that take long on a busy machine; so elsewhere.
+    runner.debug(false).on_exception(move |context| {
         if let Some(error) = context.value.as_ref().and_then(|value| value.downcast_ref::<TreeError>()) {
             ledger.tell_error(error);
         } else if let Some(panic) = &context.panic {

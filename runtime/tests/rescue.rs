@@ -5,7 +5,9 @@
 
 mod common;
 
-use std::sync::mpsc;
+use std::future::Future;
+use std::sync::{Arc, Barrier, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -223,6 +225,75 @@ fn one_blocker_per_round_on_whichever_worker() {
                 sleeper.await.unwrap();
                 yielder.await.unwrap();
             }
+        });
+    }
+}
+
+/// Holds the worker until so many words have come.
+fn hold_until_heard(heard: &mpsc::Receiver<&'static str>, mut words: usize, spins: bool) {
+    while words > 0 {
+        let word = if spins { heard.try_recv().ok() } else { heard.recv().ok() };
+        words -= usize::from(word.is_some());
+        std::hint::spin_loop();
+    }
+}
+
+/// A task that leaves everything a worker can have to that worker, and then holds it until all of it was served: a socket
+/// and a timer that are registered there, a task in the next slot and some in the deque.
+async fn leave_and_hold(all_stuck: Arc<Barrier>, spins: bool) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (mut client, server) =
+        (TcpStream::connect(listener.local_addr().unwrap()).await.unwrap(), listener.accept().await.unwrap().0);
+    // From here on there is no await, so all of it happens on one worker.
+    let (said, heard) = mpsc::channel();
+    let (mut read, mut timer) =
+        (Box::pin(async move { server.read(&mut [0; 16]).await.unwrap() }), Box::pin(sleep(Duration::from_millis(3))));
+    let register = std::future::poll_fn(|context| {
+        assert!(read.as_mut().poll(context).is_pending() && timer.as_mut().poll(context).is_pending());
+        Poll::Ready(())
+    });
+    register.await;
+    all_stuck.wait();
+    let tell = |word| {
+        let said = said.clone();
+        move || said.send(word).unwrap()
+    };
+    let (of_socket, of_timer) = (tell("socket"), tell("timer"));
+    create_task(async move {
+        assert_eq!(read.await, 5);
+        of_socket();
+    })
+    .detach();
+    create_task(async move {
+        timer.await;
+        of_timer();
+    })
+    .detach();
+    hold_until_heard(&heard, 1, spins);
+    // The timer has come, so somebody looks after this worker; now an event, and more tasks.
+    for _ in 0..5 {
+        let child = tell("child");
+        create_task(async move { child() }).detach();
+    }
+    assert!(std::pin::pin!(client.write_all(b"hello")).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    hold_until_heard(&heard, 6, spins);
+}
+
+#[test]
+fn two_and_three_of_four_workers_are_served_while_they_are_stuck() {
+    let _watch = watch();
+    for (stuck, spins) in [(2, false), (3, false), (2, true), (3, true)] {
+        runner(4).run(async {
+            // All four are there.
+            on_each_worker(4, |_| ()).await;
+            for _ in 0..if spins { 3 } else { 10 } {
+                let all_stuck = Arc::new(Barrier::new(stuck));
+                let hogs: Vec<_> = (0..stuck).map(|_| create_task(leave_and_hold(all_stuck.clone(), spins))).collect();
+                for hog in hogs {
+                    hog.await.unwrap();
+                }
+            }
+            assert_eq!(Handle::current().metrics().spares, 0, "one worker was free all the time");
         });
     }
 }

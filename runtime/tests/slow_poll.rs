@@ -3,15 +3,16 @@
 mod common;
 
 use std::process::Command;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::watch;
-use raddle::{Runner, TaskBuilder, create_task, yield_now};
+use raddle::{Runner, TaskBuilder, TcpListener, TcpStream, create_task, yield_now};
 
 #[test]
-fn a_long_poll_is_reported_while_it_lasts_and_once() {
+fn a_long_poll_is_reported_once_while_it_lasts_and_once_when_it_is_over() {
     let _watch = watch();
     for workers in [1, 2] {
         let (tell, told) = mpsc::channel();
@@ -33,9 +34,101 @@ fn a_long_poll_is_reported_while_it_lasts_and_once() {
             for _ in 0..10 {
                 create_task(yield_now()).await.unwrap();
             }
-            assert!(told.try_recv().is_err(), "once");
+            // A blocking call, so that nobody is in a poll meanwhile.
+            let (told, (message, task)) = raddle::to_thread(move || {
+                let over = told.recv().unwrap();
+                (told, over)
+            })
+            .await
+            .unwrap();
+            assert!(message.starts_with("a poll on worker ") && message.contains(" is over that took "), "{message}");
+            assert_eq!(task.as_deref(), Some("hog"));
+            // Main's polls may be slow, too, on a busy machine.
+            assert!(told.try_iter().all(|(_, task)| task.as_deref() != Some("hog")), "once each");
         });
     }
+}
+
+/// What the hook told of the first slow poll of a task by that name.
+#[derive(Debug)]
+struct Told {
+    message: String,
+    line: u32,
+    file: &'static str,
+}
+
+/// A hook that tells of the first report of a task by that name, and whether there was one.
+fn listen_for(name: &'static str, runner: Runner) -> (Runner, Arc<AtomicBool>, mpsc::Receiver<Told>) {
+    let (reported, (tell, told)) = (Arc::new(AtomicBool::new(false)), mpsc::channel());
+    let heard = reported.clone();
+    let runner = runner.on_exception(move |context| {
+        let Some(task) = context.task.as_ref().filter(|task| &*task.name == name) else { return };
+        let (file, line) = (task.spawned_at.file(), task.spawned_at.line());
+        tell.send(Told { message: context.message.clone(), line, file }).unwrap();
+        heard.store(true, Ordering::SeqCst);
+    });
+    (runner, reported, told)
+}
+
+/// Sleeps on its worker until that was reported. False: it never was.
+fn sleep_until_reported(reported: &AtomicBool) -> bool {
+    let begun = Instant::now();
+    while !reported.load(Ordering::SeqCst) && begun.elapsed() < Duration::from_secs(30) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    reported.load(Ordering::SeqCst)
+}
+
+#[test]
+fn a_sleep_in_a_handler_is_reported_before_it_ends_by_name_and_line() {
+    let _watch = watch();
+    for workers in [1, 2] {
+        let runner = Runner::new().workers(workers).slow_poll(Duration::from_millis(50));
+        let (mut runner, reported, told) = listen_for("handler-1", runner);
+        let line = runner.run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let handle = |mut stream: TcpStream, reported: Arc<AtomicBool>| async move {
+                stream.write_all(b"hello").await.unwrap();
+                assert!(sleep_until_reported(&reported), "not reported while it lasted");
+                stream.write_all(b"bye").await.unwrap();
+            };
+            let task = TaskBuilder::new().name("handler-1").create(handle(stream, reported));
+            let line = line!() - 1;
+            let mut all = [0; 8];
+            let mut client = client;
+            client.read_exact(&mut all).await.unwrap();
+            assert_eq!(&all, b"hellobye");
+            task.await.unwrap();
+            line
+        });
+        drop(runner);
+        let told: Vec<_> = told.try_iter().collect();
+        assert_eq!((told[0].file, told[0].line), (file!(), line));
+        let [during, after] = [0, 1].map(|n| &told[n].message);
+        assert!(during.starts_with("a poll on worker ") && during.contains(" lasts "), "{during}");
+        assert!(during.contains(": blocked in the system"), "{during}");
+        assert!(after.contains(" is over that took "), "{after}");
+        assert_eq!(told.len(), 2, "{told:?}");
+    }
+}
+
+#[test]
+fn a_poll_that_computes_is_said_to_compute() {
+    let _watch = watch();
+    let (mut runner, reported, told) = listen_for("hog", Runner::new().workers(2).slow_poll(Duration::from_millis(50)));
+    runner.run(async {
+        let hog = TaskBuilder::new().name("hog").create(async move {
+            let begun = Instant::now();
+            while !reported.load(Ordering::SeqCst) && begun.elapsed() < Duration::from_secs(30) {
+                std::hint::spin_loop();
+            }
+        });
+        hog.await.unwrap();
+    });
+    assert!(told.recv().unwrap().message.contains(" lasts "));
+    // What it did at that moment is the system's to say: on a busy machine it may fetch a page.
 }
 
 /// Sleeping, waiting for a thread, and the end of a runtime whose blocking thread takes its time: nobody is in a poll.
@@ -71,6 +164,29 @@ fn reported_after(runner: Runner) -> Duration {
         told.recv().unwrap();
         began.elapsed()
     })
+}
+
+#[test]
+fn debug_builds_report_polls_over_100_ms_unless_told_otherwise() {
+    let _watch = watch();
+    let report = |runner: Runner, at_most: Duration| {
+        let (mut runner, reported, _told) = listen_for("sleeper", runner.workers(1));
+        runner.run(async {
+            let sleeper = TaskBuilder::new().name("sleeper").create(async move {
+                let begun = Instant::now();
+                while !reported.load(Ordering::SeqCst) && begun.elapsed() < at_most {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                reported.load(Ordering::SeqCst)
+            });
+            sleeper.await.unwrap()
+        })
+    };
+    let (long, short) = (Duration::from_secs(30), 3 * IN_DEBUG);
+    let by_default = if cfg!(debug_assertions) { long } else { short };
+    assert_eq!(report(Runner::new(), by_default), cfg!(debug_assertions));
+    assert!(!report(Runner::new().debug(false), short));
+    assert!(!report(Runner::new().slow_poll(Duration::MAX), short));
 }
 
 const IN_DEBUG: Duration = Duration::from_millis(100);

@@ -88,7 +88,7 @@ fn the_handler_gets_the_error_itself() {
     let _watch = watch();
     let seen = Arc::new(Mutex::new(None));
     let kept = seen.clone();
-    let mut runner = virtual_runner().on_exception(move |context| {
+    let mut runner = virtual_runner().debug(false).on_exception(move |context| {
         let code = context.value.as_ref().and_then(|value| value.downcast_ref::<Code>()).map(|code| code.0);
         let task = format!("{:?}", context.task.as_ref().unwrap());
         *kept.lock().unwrap() = Some((code, context.error.clone(), task));

@@ -16,6 +16,7 @@ pub(crate) mod semaphore;
 pub(crate) mod sleep;
 pub(crate) mod spawn;
 pub(crate) mod stall;
+pub(crate) mod stall_all;
 pub(crate) mod startup;
 pub(crate) mod timeout;
 pub(crate) mod watch;

@@ -12,6 +12,10 @@ pub struct Metrics {
     pub injected: usize,
     /// Workers that sleep, or that nobody has needed so far.
     pub workers_parked: usize,
+    /// Spare workers started so far, because all workers were blocked in their polls.
+    pub spares: u64,
+    /// Spare workers that are there now. They leave when they were not needed for a while.
+    pub spares_alive: usize,
     /// By worker.
     pub workers: Vec<WorkerMetrics>,
 }
@@ -52,6 +56,8 @@ impl Metrics {
             tasks_alive: shared.live_tasks(),
             injected: shared.injector.len(),
             workers_parked: shared.idle.parked_workers(),
+            spares: shared.spares.started(),
+            spares_alive: shared.spares.alive(),
             workers,
         }
     }

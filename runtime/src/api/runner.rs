@@ -35,7 +35,9 @@ const FREEZE_AT_MOST: Duration = Duration::from_millis(100);
 /// When main ends, with a value or a panic, every other task is cancelled, blocking threads are waited for (both up
 /// to a grace period), and then the value is returned, or the panic goes on.
 ///
-/// `main` need be neither `Send` nor `'static`.
+/// `main` need be neither `Send` nor `'static`. It stays on this thread, so nobody can go on with it while another task
+/// holds this thread in its poll. While main itself blocks, its tasks, timers and sockets are served by other workers, and
+/// by spare ones where all are blocked.
 ///
 /// # Panics
 /// Inside a task: `.await` the future there instead. When the system refuses the one epoll instance that is needed;
@@ -325,7 +327,7 @@ impl Drop for Runner {
 fn thaw(shared: &Shared) {
     shared.phase.set(Phase::Running);
     shared.threads.notify_all();
-    if shared.config.slow_poll.is_some() {
+    if shared.config.watches_main {
         shared.start_watchdog();
     }
 }

@@ -110,9 +110,19 @@ impl Runner {
         self
     }
 
-    /// Reports each poll that lasts longer than `limit` through `on_exception`, while it lasts: the task in it keeps
-    /// its worker from all others. The handler is called on the thread that looks after stuck workers, too, so it should
-    /// be short.
+    /// Reports each poll that lasts longer than `limit` through `on_exception`, or on stderr, while it lasts: the task in
+    /// it keeps its worker from all others. The report names the worker and the task with the line that created it, and says
+    /// how long it has lasted and whether it is blocked in the system or computes. When the poll is over, a second report
+    /// says how long it took. Times are right to a few milliseconds.
+    ///
+    /// In debug builds, polls over 100 ms are reported unless this, or `debug(false)`, says otherwise (from the first
+    /// [`create_task`](crate::create_task) on; where this is called, main is watched from the beginning). In release builds
+    /// none are. `slow_poll(Duration::MAX)` turns it off, and so does `RADDLE_DEBUG=0`.
+    ///
+    /// What is blocked does not hold other tasks up where another worker, or a spare one, takes them over. Main and tasks by
+    /// [`create_local_task`](crate::create_local_task) cannot move: they wait for the worker that they are pinned to. And
+    /// with `workers(1)` nobody can take over. Such code belongs into [`to_thread`](crate::to_thread). The handler is
+    /// called on the thread that looks after stuck workers, so it should be short.
     ///
     /// # Examples
     /// ```

@@ -52,7 +52,8 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     shared.unpark_others();
     let a_moment = Instant::now() + A_MOMENT;
     for index in shared.threads.join(|| patience().max(a_moment)) {
-        let text = format!("worker {index} is stuck in a poll; its thread is left behind until that poll ends");
+        let who = shared.name_of(index);
+        let text = format!("{who} is stuck in a poll; its thread is left behind until that poll ends");
         shared.report(&ExceptionContext::new(text));
     }
     worker.enter(|| {
@@ -63,6 +64,7 @@ pub(super) fn shut_down(shared: &Arc<Shared>, worker: &Worker) {
     worker.reactor.shut_down();
     worker.close_arena();
     shared.close_outside_arena();
+    shared.spares.close_arenas();
 }
 
 /// Cancels every task and runs until the last has ended. Cleanup has until the deadline, and is cut then.

@@ -58,7 +58,8 @@ where
 
 /// Starts a task that stays on this worker, so that its future need not be `Send`.
 ///
-/// Nobody can take such a task over while its worker is stuck in another one. It is dropped on this worker, too.
+/// Nobody can take such a task over while its worker is stuck in another one, neither another worker nor a spare: it waits
+/// until that poll is over. It is dropped on this worker, too. One that is created on a spare worker keeps that.
 ///
 /// # Panics
 /// On a thread that is no worker of a runtime.

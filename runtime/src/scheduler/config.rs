@@ -31,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) graceful: Option<Duration>,
     /// A poll that lasts longer is reported.
     pub(crate) slow_poll: Option<Duration>,
+    /// Somebody asked for it, so the watchdog is there from the beginning, and not with the first task that is created.
+    pub(crate) watches_main: bool,
     /// `None` leaves it to the environment.
     pub(crate) debug: Option<bool>,
     /// The runtime can be inspected from outside; `None` leaves it to the environment.
@@ -64,6 +66,7 @@ impl Default for Config {
             ctrl_c: false,
             graceful: None,
             slow_poll: None,
+            watches_main: false,
             debug: None,
             inspect: None,
             find_task: |_, _| None,
@@ -73,25 +76,29 @@ impl Default for Config {
     }
 }
 
-/// What `debug` reports as slow, as asyncio does.
+/// What is reported as slow by `debug`, as asyncio does, and in debug builds.
 const SLOW_IN_DEBUG: Duration = Duration::from_millis(100);
 
-/// `RADDLE_DEBUG=1` is `Runner::debug(true)`, `RADDLE_INSPECT=1` is `Runner::inspect(true)`.
-fn asked_for_by_environment(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
+/// `RADDLE_DEBUG=1` is `Runner::debug(true)`, `RADDLE_INSPECT=1` is `Runner::inspect(true)`; 0 is false.
+fn environment(name: &str) -> Option<bool> {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+    Some(value != "0")
 }
 
 impl Config {
     /// As it is when a runtime begins: what was left to the environment is known.
     pub(crate) fn settled(&self) -> Config {
-        let is_debug = self.debug.unwrap_or_else(|| asked_for_by_environment("RADDLE_DEBUG"));
-        let slow_poll = self.slow_poll.or(is_debug.then_some(SLOW_IN_DEBUG));
-        Config { slow_poll, debug: Some(is_debug), ..self.clone() }
+        let debug = self.debug.or_else(|| environment("RADDLE_DEBUG"));
+        let is_debug = debug.unwrap_or(false);
+        let reports_slow = debug.unwrap_or(cfg!(debug_assertions));
+        let slow_poll = self.slow_poll.or(reports_slow.then_some(SLOW_IN_DEBUG));
+        let watches_main = is_debug || self.slow_poll.is_some();
+        Config { slow_poll, watches_main, debug: Some(is_debug), ..self.clone() }
     }
 
     /// Whether the runtime can be inspected from outside.
     pub(crate) fn is_inspected(&self) -> bool {
-        self.inspect.unwrap_or_else(|| asked_for_by_environment("RADDLE_INSPECT"))
+        self.inspect.or_else(|| environment("RADDLE_INSPECT")).unwrap_or(false)
     }
 
     pub(crate) fn shutdown_grace(&self) -> Duration {

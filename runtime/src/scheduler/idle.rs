@@ -1,7 +1,7 @@
 //! Who sleeps and who looks for work: one word of counts, and a mask that says which workers sleep.
 //!
-//! The word holds the number of PARKED workers (unstarted ones count as parked), the number of SEARCHING ones, and
-//! the flag WATCHDOG_ASLEEP. It is only ever changed by read-modify-writes; those are totally ordered, and each reads
+//! The word holds the number of PARKED workers (unstarted ones count as parked), the number of SEARCHING ones, the flag
+//! WATCHDOG_ASLEEP and the number of spares that are about. It is only ever changed by read-modify-writes; those are totally ordered, and each reads
 //! what its predecessor released. That is the whole argument against lost wake-ups, without any fence:
 //!
 //! * A parker announces itself (one read-modify-write), *then* looks at the queues once more, then parks.
@@ -32,6 +32,10 @@
 //! is born searching, and one search at a time is enough, so a burst of pushes wakes one worker. The last searcher
 //! that leaves with work looks at the queues again and wakes the next one (`stop_searching` says whether it was the
 //! last): pushes that came while it searched relied on it.
+//!
+//! **Spares** (`spares.rs`) never park here, so nobody claims them, and never count as searching: a push must not rely on
+//! one that is about to be sent away. The word holds how many are ABOUT, for the watchdog alone, which must not sleep
+//! while one may do something: whoever comes takes WATCHDOG_ASLEEP off in the transition that counts it.
 
 use crate::shim::atomic::{AtomicU64, Ordering};
 use crate::shim::spin_loop;
@@ -39,6 +43,8 @@ use crate::shim::spin_loop;
 const SEARCHING_ONE: u64 = 1;
 const SEARCHING_MASK: u64 = 0xffff;
 const WATCHDOG_ASLEEP: u64 = 1 << 16;
+const ABOUT_ONE: u64 = 1 << 17;
+const ABOUT_MASK: u64 = 0x7fff << 17;
 const PARKED_SHIFT: u32 = 32;
 const PARKED_ONE: u64 = 1 << PARKED_SHIFT;
 
@@ -75,6 +81,10 @@ fn parked(word: u64) -> u64 {
 
 fn searching(word: u64) -> u64 {
     word & SEARCHING_MASK
+}
+
+fn nobody_about(word: u64) -> bool {
+    word & ABOUT_MASK == 0
 }
 
 impl Idle {
@@ -262,15 +272,40 @@ impl Idle {
     pub(crate) fn watchdog_may_sleep(&self) -> bool {
         // AcqRel: one word, so either a worker that leaves its park sees the flag, or this sees it awake.
         let word = self.word.fetch_or(WATCHDOG_ASLEEP, Ordering::AcqRel);
-        if parked(word) as usize == self.workers {
+        if self.are_all_at_rest(word) {
             return true;
         }
         self.word.fetch_and(!WATCHDOG_ASLEEP, Ordering::AcqRel);
         false
     }
 
+    /// A spare comes, or goes on. True: the watchdog sleeps and has to be unparked.
+    #[must_use]
+    pub(crate) fn spare_comes(&self) -> bool {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let next = (word & !WATCHDOG_ASLEEP) + ABOUT_ONE;
+            // AcqRel: the read-modify-write that pairs with `watchdog_may_sleep`.
+            match self.word.compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return word & WATCHDOG_ASLEEP != 0,
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
+    /// A spare leaves, or rests until somebody needs it.
+    pub(crate) fn spare_goes(&self) {
+        // AcqRel: as above.
+        self.word.fetch_sub(ABOUT_ONE, Ordering::AcqRel);
+    }
+
+    fn are_all_at_rest(&self, word: u64) -> bool {
+        parked(word) as usize == self.workers && nobody_about(word)
+    }
+
+    /// All workers are parked, and no spare is about.
     pub(crate) fn all_parked(&self) -> bool {
-        self.parked_workers() == self.workers
+        self.are_all_at_rest(self.word.load(Ordering::Relaxed))
     }
 
     /// How many workers are parked or unstarted, but for those that are claimed already.

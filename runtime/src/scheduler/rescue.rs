@@ -13,8 +13,7 @@ impl Worker {
     pub(super) fn rescue(&self) -> bool {
         let stuck = self
             .shared
-            .remotes
-            .iter()
+            .everyone()
             .enumerate()
             .filter(|(index, remote)| *index != self.index && remote.stuck.load(Ordering::Relaxed));
         let mut found = false;

@@ -40,7 +40,8 @@ impl Worker {
         }
         let workers = self.shared.remotes.len();
         let first = self.rng.below(workers);
-        let mut victims = (first..workers).chain(0..first).filter(|victim| *victim != self.index);
+        let spares = workers..workers + self.shared.spares.seats().len();
+        let mut victims = (first..workers).chain(0..first).chain(spares).filter(|victim| *victim != self.index);
         if let Some(task) = victims.find_map(|victim| self.steal_from(victim)) {
             return Some(task);
         }
@@ -52,7 +53,7 @@ impl Worker {
     }
 
     fn steal_from(&self, victim: usize) -> Option<TaskRef> {
-        let remote = &self.shared.remotes[victim];
+        let remote = self.shared.remote(victim);
         let polls = remote.counters.polls.get();
         let task = remote.queue.steal_into(&self.queue)?;
         self.remote().counters.steals.add_one();
@@ -70,7 +71,7 @@ impl Worker {
     /// everywhere before it parks. Its own events wait as if it ran a task.
     fn pause_for_more(&self) -> Option<TaskRef> {
         let Stolen { victim, polls } = self.stolen.take()?;
-        let counters = &self.shared.remotes[victim].counters;
+        let counters = &self.shared.remote(victim).counters;
         if counters.called_at.get() != polls || counters.polls.get() != polls {
             return None;
         }
@@ -82,7 +83,7 @@ impl Worker {
     fn leave_search(&self, victim: usize) {
         if self.searching.replace(false)
             && self.shared.idle.stop_searching()
-            && (self.shared.injector.len() > 0 || self.shared.remotes[victim].queue.len() > 0)
+            && (self.shared.injector.len() > 0 || self.shared.remote(victim).queue.len() > 0)
         {
             self.shared.wake_one();
         }

@@ -23,6 +23,7 @@ use super::remote::Remote;
 use super::report::{ExceptionContext, report};
 use super::resolve;
 use super::run_queue::{self, LocalQueue};
+use super::spares::Spares;
 use super::threads::Threads;
 use crate::shim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     stop_asked: AtomicBool,
     pub(crate) outside: Outside,
     pub(crate) threads: Threads,
+    pub(crate) spares: Spares,
     pub(crate) blocking: Arc<Pool>,
     pub(crate) lookups: Lookups,
     me: Weak<Shared>,
@@ -108,6 +110,7 @@ impl Shared {
                 spawned: Counter::default(),
             },
             threads: Threads::new(seeds),
+            spares: Spares::default(),
             blocking,
             lookups,
             process: Process::current(),
@@ -142,6 +145,29 @@ impl Shared {
         self.config.workers == 1
     }
 
+    /// All who run tasks: the workers, then the spares' seats, in the order of their indices.
+    pub(crate) fn everyone(&self) -> impl Iterator<Item = &Arc<CachePadded<Remote>>> {
+        self.remotes.iter().chain(self.spares.seats().iter().map(|seat| &seat.remote))
+    }
+
+    /// The shared part of a worker or a spare.
+    pub(crate) fn remote(&self, index: usize) -> &Arc<CachePadded<Remote>> {
+        self.remotes.get(index).unwrap_or_else(|| &self.spares.seats()[index - self.remotes.len()].remote)
+    }
+
+    /// For people.
+    pub(crate) fn name_of(&self, index: usize) -> String {
+        match index.checked_sub(self.remotes.len()) {
+            Some(spare) => format!("spare worker {spare}"),
+            None => format!("worker {index}"),
+        }
+    }
+
+    /// Whether tasks lie in anybody's deque.
+    pub(crate) fn has_queued(&self) -> bool {
+        self.everyone().any(|remote| remote.queue.len() > 0)
+    }
+
     /// Queues a task from a thread that is no worker of this runtime.
     ///
     /// The caller keeps this runtime alive for the length of the call by something other than the task's reference,
@@ -164,8 +190,11 @@ impl Shared {
 
     /// Queues a task that only worker `home` may run.
     pub(crate) fn push_pinned(&self, home: usize, task: TaskRef) {
-        if self.remotes[home].inbox.push(task).is_err() {
+        if self.remote(home).inbox.push(task).is_err() {
             return;
+        }
+        if let Some(seat) = self.spares.seat(home, self.remotes.len()) {
+            return seat.unpark();
         }
         match self.idle.claim_worker(home) {
             Some(claimed) => self.unpark(Some(claimed)),
@@ -197,6 +226,7 @@ impl Shared {
         for remote in &self.remotes[1..] {
             remote.unpark();
         }
+        self.spares.unpark_all();
         self.threads.unpark_watchdog();
     }
 
@@ -244,7 +274,7 @@ impl Shared {
     /// Nothing will be run any more.
     pub(crate) fn close_queues(&self) {
         self.injector.close();
-        self.remotes.iter().for_each(|remote| remote.inbox.close());
+        self.everyone().for_each(|remote| remote.inbox.close());
     }
 
     /// No thread outside can create a task any more: from here on `live_tasks` only falls, but for births on workers.
@@ -273,14 +303,15 @@ impl Shared {
 
     /// How many tasks have not ended. Exact once nothing can create any.
     pub(crate) fn live_tasks(&self) -> u64 {
-        let counters = || self.remotes.iter().map(|remote| &remote.counters);
+        // A seat that only one of the two sums sees is in that of the births, which comes second.
+        let counters = || self.everyone().map(|remote| &remote.counters);
         let born = counters().map(|counters| &counters.spawned).chain([&self.outside.spawned]);
         alive(born, counters().map(|counters| &counters.completed))
     }
 
     /// Calls `visit` for every task that has not ended. The reference is the walk's.
     pub(crate) fn walk(&self, mut visit: impl FnMut(TaskRef)) {
-        let arenas = self.remotes.iter().map(|remote| &remote.arena).chain([&self.outside.arena]);
+        let arenas = self.everyone().map(|remote| &remote.arena).chain([&self.outside.arena]);
         for arena in arenas {
             let mut found = Vec::new();
             arena.walk(|state| {

@@ -13,6 +13,7 @@ use raddle_io::reactor::Reactor;
 
 use super::report::ExceptionContext;
 use super::shared::Shared;
+use super::spares;
 use super::watchdog;
 use super::worker::Worker;
 use crate::shim::Arc;
@@ -57,9 +58,7 @@ impl Shared {
     /// The worker that was claimed does not start: pushers that relied on it need another. Each failure takes one worker
     /// out of those that can be claimed, so this ends.
     fn nobody_came(&self) {
-        if self.idle.stop_searching()
-            && (self.injector.len() > 0 || self.remotes.iter().any(|remote| remote.queue.len() > 0))
-        {
+        if self.idle.stop_searching() && (self.injector.len() > 0 || self.has_queued()) {
             self.wake_one();
         }
     }
@@ -71,6 +70,35 @@ impl Shared {
         let thread = std::thread::Builder::new().name(name).spawn(move || worker_main(&shared, index, of_worker))?;
         self.remotes[index].set_reactor(reactor);
         Ok(thread)
+    }
+
+    /// Puts a spare into a free seat, if there is one. For the watchdog alone.
+    pub(super) fn start_spare(&self) -> std::io::Result<()> {
+        let workers = self.remotes.len();
+        let seats = self.spares.make_seats(workers);
+        let Some(number) = seats.iter().position(|seat| !seat.is_taken()) else { return Ok(()) };
+        let (seat, index) = (&seats[number], workers + number);
+        let mut state = self.threads.state.lock();
+        if state.closed || !self.process.is_current() {
+            return Ok(());
+        }
+        seat.prepare();
+        // The watchdog is awake: it is this thread.
+        let _ = self.idle.spare_comes();
+        let (shared, name) = (self.strong(), format!("{}-spare-{number}", self.config.name));
+        match std::thread::Builder::new().name(name).spawn(move || spares::spare_main(&shared, index)) {
+            Ok(thread) => {
+                state.joins.push((index, thread));
+                state.started += 1;
+                self.spares.count_start();
+                Ok(())
+            }
+            Err(error) => {
+                seat.vacate();
+                self.idle.spare_goes();
+                Err(error)
+            }
+        }
     }
 
     /// Starts the watchdog, unless it is there.

@@ -63,6 +63,11 @@ impl Threads {
         self.has_failed.load(Ordering::Relaxed)
     }
 
+    /// Whether that worker could not be started, and is to be tried again.
+    pub(crate) fn has_failed_to_start(&self, index: usize) -> bool {
+        self.has_failed() && self.state.lock().failed.iter().any(|(failed, _)| *failed == index)
+    }
+
     /// Whether the watchdog is there already, or is not wanted.
     #[inline]
     pub(crate) fn is_watched(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::shim::atomic::Ordering;
 use crate::task::header::TaskRef;
 
 /// Ticks between two looks at everything but the own queue.
-const MAINTENANCE_TICKS: u32 = 61;
+pub(super) const MAINTENANCE_TICKS: u32 = 61;
 /// The reactor is not asked more often than this under load.
 const REACTOR_INTERVAL_NS: u64 = 100_000;
 /// Room that the pinned queue keeps when memory is given back.
@@ -77,7 +77,7 @@ impl Worker {
     }
 
     /// Says which thread this worker is, for the watchdog.
-    fn publish_thread(&self) {
+    pub(super) fn publish_thread(&self) {
         let thread = rustix::thread::gettid().as_raw_nonzero().get();
         // Relaxed: a number that the watchdog asks the system about; a stale one has no answer.
         self.remote().thread.store(thread.unsigned_abs(), Ordering::Relaxed);
@@ -102,7 +102,7 @@ impl Worker {
         context::enter(self, f)
     }
 
-    fn freeze(&self) {
+    pub(super) fn freeze(&self) {
         raddle_io::nursery::rest();
         self.stop_searching_if_so();
         self.shared.threads.wait_while_frozen(&self.shared);
@@ -145,13 +145,13 @@ impl Worker {
     }
 
     #[inline]
-    fn is_turn_due(&self) -> bool {
+    pub(super) fn is_turn_due(&self) -> bool {
         // Relaxed: a hint of the watchdog's; seen one tick later, it does as well.
         self.remote().turn_due.load(Ordering::Relaxed)
     }
 
     #[cold]
-    fn maintain(&self) {
+    pub(super) fn maintain(&self) {
         let due = self.is_turn_due();
         if due {
             self.remote().turn_due.store(false, Ordering::Relaxed);
@@ -214,7 +214,7 @@ impl Worker {
             || self.remote().inbox.len() > 0
             || self.is_told_to_stop()
             || matches!(phase, Phase::Frozen | Phase::Stopped) && self.index != 0
-            || was_searching && shared.remotes.iter().any(|remote| remote.queue.len() > 0)
+            || was_searching && shared.has_queued()
     }
 
     fn sleep_in_reactor(&self, trimmable: bool) {

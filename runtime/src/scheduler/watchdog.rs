@@ -8,7 +8,8 @@
 //!   merely be waiting for a core, so it counts as stuck after [`RUNNABLE_TICKS`] ticks. (A server's worker that had
 //!   just lost its core to the client was otherwise taken for stuck 600 times a second.) A stuck worker is marked, and
 //!   a parked one is woken (or an unstarted one started) to serve its queue, timers and reactor, again at each tick
-//!   while it lasts and there is something to serve.
+//!   while it lasts and there is something to serve. Where all workers are stuck, spares come (`spare_watch.rs`); they
+//!   are looked at as workers are.
 //! * Polls go on but the turn counter has not moved: the worker is asked to look at its reactor.
 //!
 //! Time in which the watchdog itself did not run is nobody's poll: the process was stopped, or the machine stood still.
@@ -24,8 +25,11 @@ use super::deadlock_watch::DeadlockWatch;
 use super::pace::{Pace, Sight};
 use super::phase::Phase;
 use super::probe::Probe;
-use super::report::ExceptionContext;
+use super::remote::Remote;
 use super::shared::Shared;
+use super::slow_poll::{Look, SlowPoll};
+use super::spare_watch::{Census, SpareWatch};
+use super::spares::Seat;
 use crate::shim::Arc;
 use crate::shim::atomic::Ordering;
 
@@ -44,26 +48,25 @@ struct Seen {
     turns: u64,
     /// Ticks in a row without a new poll.
     still: u32,
-    /// When the present poll was first seen, and whether it has been reported as slow.
-    poll_seen: Option<(Instant, bool)>,
+    slow_poll: SlowPoll,
     probe: Probe,
 }
 
 impl Seen {
     fn forget(&mut self) {
-        (self.awake, self.still, self.poll_seen) = (false, 0, None);
+        (self.awake, self.still) = (false, 0);
     }
 
     /// The present poll counts from now on; one that was reported was reported.
     fn begin_anew(&mut self, now: Instant) {
         self.still = 0;
-        self.poll_seen = self.poll_seen.map(|(_, reported)| (now, reported));
+        self.slow_poll.begin_anew(now);
     }
 }
 
 /// The life of the watchdog thread.
 pub(super) fn watch(shared: &Arc<Shared>) {
-    let mut seen: Vec<Seen> = (0..shared.config.workers).map(|_| Seen::default()).collect();
+    let (mut seen, mut spares): (Vec<Seen>, _) = (Vec::new(), SpareWatch::default());
     let mut pace = Pace::new(cores(), shared.config.slow_poll);
     let mut looked = Instant::now();
     let mut deadlocks = DeadlockWatch::new(shared, looked);
@@ -76,9 +79,10 @@ pub(super) fn watch(shared: &Arc<Shared>) {
         }
         looked = now;
         match shared.phase.get() {
-            Phase::Stopped => return,
+            Phase::Stopped => return forget(shared, &mut seen, now),
             Phase::Frozen => {
-                forget(shared, &mut seen);
+                forget(shared, &mut seen, now);
+                spares.forget();
                 shared.threads.wait_for_thaw(shared);
                 pace.begin_anew();
                 continue;
@@ -88,10 +92,13 @@ pub(super) fn watch(shared: &Arc<Shared>) {
         shared.retry_failed_starts();
         deadlocks.look_now_and_then(shared, now);
         let sight = if shared.idle.all_parked() {
-            forget(shared, &mut seen);
+            forget(shared, &mut seen, now);
             Sight { parked: true, ..Sight::default() }
         } else {
-            look(shared, &mut seen, now)
+            seen.resize_with(shared.everyone().count(), Seen::default);
+            let (sight, census) = look(shared, &mut seen, now);
+            spares.look(shared, &census, now);
+            sight
         };
         if pace.after(sight) {
             pace.begin_anew();
@@ -105,13 +112,15 @@ pub(super) fn watch(shared: &Arc<Shared>) {
 }
 
 /// One look at everybody.
-fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> Sight {
-    let mut sight = Sight::default();
-    for (index, (remote, last)) in shared.remotes.iter().zip(seen).enumerate() {
+fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> (Sight, Census) {
+    let (mut sight, mut census) = (Sight::default(), Census::default());
+    for ((index, remote), last) in shared.everyone().enumerate().zip(seen) {
+        let seat = shared.spares.seat(index, shared.remotes.len());
         // Relaxed: a number; none yet, or a stale one, misleads for a tick.
         let thread = remote.thread.load(Ordering::Relaxed);
+        let parked = seat.map_or_else(|| shared.idle.is_parked(index), Seat::is_at_rest);
         // One that could not be started is not parked either.
-        let awake = thread != 0 && !shared.idle.is_parked(index);
+        let awake = thread != 0 && !parked;
         let (polls, turns) = (remote.counters.polls.get(), remote.counters.turns.get());
         let watched = awake && last.awake;
         last.still = if watched && polls == last.polls { last.still + 1 } else { 0 };
@@ -120,90 +129,66 @@ fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> Sight {
         {
             reactor.bound_young();
         }
+        let is_still = last.still > 0;
+        let is_blocked = is_still && last.probe.is_blocked(thread);
         if let Some(limit) = shared.config.slow_poll {
-            let seen = last.poll_seen.filter(|_| watched && last.still > 0);
-            last.poll_seen = watch_poll(shared, index, seen, (now, limit));
+            last.slow_poll.look(shared, limit, &Look { index, thread, polls, is_still, is_blocked, now });
         }
-        let stuck = last.still >= RUNNABLE_TICKS || (last.still > 0 && last.probe.is_blocked(thread));
-        mark(shared, index, stuck);
+        let stuck = last.still >= RUNNABLE_TICKS || is_blocked;
+        mark(shared, remote, stuck);
         if stuck {
-            call_rescuer(shared, index);
-        } else if watched && last.still == 0 && turns == last.turns {
+            census.unserved |= call_rescuer(shared, remote);
+        } else if watched && last.still == 0 && turns == last.turns && seat.is_none() {
             remote.turn_due.store(true, Ordering::Relaxed);
         }
+        // One without a thread, and not to be had, is being started, unless that has failed.
+        let exists = parked || thread != 0 || !shared.threads.has_failed_to_start(index);
+        census.count(seat, (stuck, is_blocked.then_some(thread)), exists);
         sight.stuck |= stuck;
         sight.slow |= awake && polls.wrapping_sub(last.polls) < FEW_POLLS;
         (last.awake, last.polls, last.turns) = (awake, polls, turns);
     }
-    sight
+    census.unserved |= shared.injector.len() > 0;
+    (sight, census)
 }
 
-/// Reports the poll that a worker is in once it has lasted longer than `limit`.
-fn watch_poll(
-    shared: &Shared,
-    index: usize,
-    seen: Option<(Instant, bool)>,
-    (now, limit): (Instant, Duration),
-) -> Option<(Instant, bool)> {
-    // Relaxed: a stale answer misleads for one tick, and it is looked at twice before anything is said.
-    let current = || shared.remotes[index].current.load(Ordering::Relaxed);
-    let task = current();
-    if task.is_null() {
-        // Between two polls: it waits for threads to end, or looks for work.
-        return None;
-    }
-    let Some((since, reported)) = seen else { return Some((now, false)) };
-    let lasted = now - since;
-    if reported || lasted < limit {
-        return seen;
-    }
-    let found = (shared.config.find_task)(shared, task);
-    if current() != task {
-        return None;
-    }
-    let mut text = ExceptionContext::new(format!("a poll on worker {index} lasts {lasted:.1?} already"));
-    if let Some(task) = found {
-        text = text.in_task(task);
-    }
-    shared.report(&text);
-    Some((since, true))
-}
-
-fn mark(shared: &Shared, index: usize, stuck: bool) {
+fn mark(shared: &Shared, remote: &Remote, stuck: bool) {
     // Relaxed: a hint that this thread alone writes; the rescuer's locks and swaps order what it does.
-    if shared.remotes[index].stuck.swap(stuck, Ordering::Relaxed) != stuck {
+    if remote.stuck.swap(stuck, Ordering::Relaxed) != stuck {
         let delta = if stuck { 1 } else { usize::MAX };
         shared.stuck.fetch_add(delta, Ordering::Relaxed);
     }
 }
 
-fn forget(shared: &Shared, seen: &mut [Seen]) {
-    for (index, seen) in seen.iter_mut().enumerate() {
+fn forget(shared: &Shared, seen: &mut [Seen], now: Instant) {
+    for ((index, remote), seen) in shared.everyone().enumerate().zip(seen) {
         seen.forget();
+        seen.slow_poll.end_if_over(shared, index, now);
         // Nor is its file kept: a program at rest has the files that it had before it was busy.
         seen.probe = Probe::default();
-        mark(shared, index, false);
+        mark(shared, remote, false);
     }
 }
 
-/// Wakes a worker for the stuck one, or asks those that are awake to look, if it has anything to serve.
-fn call_rescuer(shared: &Shared, stuck: usize) {
-    let remote = &shared.remotes[stuck];
+/// Wakes a worker for the stuck one, or asks those that are awake to look, if it has anything to serve. False: it has not.
+fn call_rescuer(shared: &Shared, remote: &Remote) -> bool {
     let serves_io = remote.reactor().is_some_and(|reactor| {
         let now = shared.clock().now();
         reactor.has_sources() || reactor.next_deadline().is_some_and(|deadline| deadline <= now)
     });
     if !serves_io && !remote.queue.has_next() && remote.queue.len() == 0 && shared.injector.len() == 0 {
-        return;
+        return false;
     }
     match shared.idle.claim_any() {
         Some(claimed) => shared.unpark(Some(claimed)),
         None => {
-            for other in shared.remotes.iter().filter(|other| !other.stuck.load(Ordering::Relaxed)) {
+            for other in shared.everyone().filter(|other| !other.stuck.load(Ordering::Relaxed)) {
                 other.turn_due.store(true, Ordering::Relaxed);
             }
+            shared.spares.unpark_on_duty();
         }
     }
+    true
 }
 
 /// Task slots that came home to a worker that sleeps: it wakes once to take them in and give empty pages back.
@@ -213,6 +198,7 @@ fn have_memory_collected(shared: &Shared) {
             remote.unpark();
         }
     }
+    shared.spares.seats().iter().for_each(Seat::collect_memory);
     if shared.outside.arena.has_remote()
         && let Some(arena) = &mut shared.outside.owned.lock().arena
     {

@@ -42,7 +42,7 @@ const UNKNOWN_POLL_NS: u64 = 2000;
 pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     pub(crate) index: usize,
-    /// This worker's own among `shared.remotes`.
+    /// This worker's own among `shared.everyone()`.
     remote: Arc<CachePadded<Remote>>,
     process: Process,
     /// One worker: everything goes through `pinned`, in asyncio's order.
@@ -159,7 +159,7 @@ impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, seed: Seed, reactor: Arc<Reactor>) -> Worker {
         Worker {
             index: seed.index,
-            remote: shared.remotes[seed.index].clone(),
+            remote: shared.remote(seed.index).clone(),
             process: shared.process,
             single: shared.is_single(),
             spare_core: cores() > 1,
@@ -386,6 +386,12 @@ impl Worker {
 
     pub(super) fn with_arena<R>(&self, f: impl FnOnce(&mut Arena) -> R) -> Option<R> {
         self.arena.borrow_mut().as_mut().map(f)
+    }
+
+    /// What another thread can go on with; nothing is queued here.
+    pub(super) fn into_seed(self) -> Option<Seed> {
+        let Worker { index, queue, arena, .. } = self;
+        Some(Seed { index, queue, arena: arena.into_inner()? })
     }
 
     /// Ends the worker's share of the task memory.

@@ -206,6 +206,9 @@ impl Snapshot {
     pub(crate) fn is_complete(self) -> bool {
         self.0 & COMPLETE != 0
     }
+    pub(crate) fn is_alive(self) -> bool {
+        self.0 & (LIVE | COMPLETE) == LIVE
+    }
     pub(crate) fn is_cancelled(self) -> bool {
         self.0 & CANCELLED != 0
     }

@@ -138,7 +138,7 @@ fn print<F: Future<Output = ()>>(program: impl Fn(Out) -> F, scale: u32, runner:
         let what = context.panic.as_ref().or(context.error.as_ref());
         handler.line(format!("exception handler: {}", what.unwrap_or(&context.message)));
     };
-    runner.on_exception(told).run(program(out.clone()));
+    runner.debug(false).on_exception(told).run(program(out.clone()));
     out.lines.take()
 }
 
