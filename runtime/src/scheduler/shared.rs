@@ -14,6 +14,7 @@ use super::blocking::Pool;
 use super::config::Config;
 use super::counter::{Counter, alive};
 use super::ending::Ending;
+use super::envelope;
 use super::fork;
 use super::idle::{Claimed, Idle};
 use super::injector::Injector;
@@ -23,6 +24,7 @@ use super::remote::Remote;
 use super::report::{ExceptionContext, report};
 use super::resolve;
 use super::run_queue::{self, LocalQueue};
+use super::samples::Names;
 use super::threads::Threads;
 use crate::shim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
@@ -48,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) blocking: Arc<Pool>,
     pub(crate) lookups: Lookups,
+    /// Of the polls that were timed.
+    pub(crate) names: Names,
     me: Weak<Shared>,
 }
 
@@ -82,7 +86,7 @@ impl Shared {
         for index in 0..config.workers {
             let arena = ArenaShared::new(index);
             let (queue, remote) = run_queue::pair();
-            remotes.push(Arc::new(CachePadded::new(Remote::new(remote, arena.clone()))));
+            remotes.push(Arc::new(CachePadded::new(Remote::new(remote, arena.clone(), config.sample_polls))));
             seeds.push(Seed { index, queue, arena: Arena::new(arena) });
         }
         let first = seeds.remove(0);
@@ -91,7 +95,7 @@ impl Shared {
         let lookups = Lookups::new(&config);
         let shared = Arc::new_cyclic(|me| Shared {
             idle: CachePadded::new(Idle::new(config.workers)),
-            injector: CachePadded::default(),
+            injector: CachePadded::new(Injector::new(config.sample_polls)),
             remotes: remotes.into(),
             phase: CachePadded::new(PhaseCell::new()),
             numbers: CachePadded::new(Numbers::new()),
@@ -110,6 +114,7 @@ impl Shared {
             threads: Threads::new(seeds),
             blocking,
             lookups,
+            names: Names::default(),
             process: Process::current(),
             me: me.clone(),
             config,
@@ -153,18 +158,24 @@ impl Shared {
         }
         let home = task.arena().home;
         if task.state().snapshot().is_pinned() && !self.is_single() {
-            return self.push_pinned(home, task);
+            return self.push_pinned(home, |inbox| inbox.push_counted(task, |task| self.seal(task)));
         }
         // A push onto a closed injector: the grace ran out with this task stuck in a poll, and was reported. Nobody
         // can run it any more; it keeps its memory.
-        if self.injector.push(task).is_ok() {
+        if self.injector.push_counted(task, |task| self.seal(task)).is_ok() {
             self.unpark(self.idle.claim_after_push());
         }
     }
 
-    /// Queues a task that only worker `home` may run.
-    pub(crate) fn push_pinned(&self, home: usize, task: TaskRef) {
-        if self.remotes[home].inbox.push(task).is_err() {
+    /// Puts a task that is about to be queued into an envelope, to be timed.
+    #[cold]
+    fn seal(&self, task: TaskRef) -> TaskRef {
+        envelope::seal(task, self.clock().now().as_nanos())
+    }
+
+    /// Queues a task that only worker `home` may run, as `push` does.
+    pub(crate) fn push_pinned(&self, home: usize, push: impl FnOnce(&Injector) -> Result<(), TaskRef>) {
+        if push(&self.remotes[home].inbox).is_err() {
             return;
         }
         match self.idle.claim_worker(home) {
