@@ -1,4 +1,5 @@
 //! A strict reader of Prometheus's text format, version 0.0.4.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::collections::{BTreeMap, HashSet};
 
