@@ -220,9 +220,18 @@ impl Worker {
         self.current.get()
     }
 
-    /// Polls one task.
+    /// Polls one task, then looks whether there is work for others.
     #[inline]
     pub(crate) fn run(&self, task: TaskRef) {
+        self.run_alone(task);
+        if self.shared.idle.may_wake() {
+            self.share(self.mean_poll.get());
+        }
+    }
+
+    /// Polls one task, where there is nobody else to run what it makes ready.
+    #[inline]
+    pub(super) fn run_alone(&self, task: TaskRef) {
         self.remote().counters.polls.add_one();
         raddle_io::budget::reset();
         raddle_io::waiting::clear();
@@ -234,9 +243,6 @@ impl Worker {
             fork::end_child();
         }
         self.set_current(None);
-        if self.shared.idle.may_wake() {
-            self.share(self.mean_poll.get());
-        }
     }
 
     /// Says which task is being polled.
@@ -253,12 +259,38 @@ impl Worker {
     /// Queues a task that became ready on this worker. The right to poll and a reference go to the queue.
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) {
-        let sealed = if self.countdown.is_over() { self.seal(task) } else { task };
+        if self.countdown.is_over() { self.push_timed(task) } else { self.put(task, task) }
+    }
+
+    /// Queues a task behind all others: it yielded, or was woken while it ran.
+    #[inline]
+    pub(crate) fn push_back(&self, task: TaskRef) {
+        if self.countdown.is_over() { self.push_back_timed(task) } else { self.put_back(task, task) }
+    }
+
+    #[cold]
+    fn push_timed(&self, task: TaskRef) {
+        self.put(task, self.seal(task));
+    }
+
+    #[cold]
+    fn push_back_timed(&self, task: TaskRef) {
+        self.put_back(task, self.seal(task));
+    }
+
+    /// The turn has come to a task that is about to be queued: it goes in an envelope, to be timed.
+    fn seal(&self, task: TaskRef) -> TaskRef {
+        if self.countdown.begin_anew() { envelope::seal(task, self.now_ns()) } else { task }
+    }
+
+    /// Queues a task, or the envelope that it lies in.
+    #[inline(always)]
+    fn put(&self, task: TaskRef, sealed: TaskRef) {
         if self.single {
             return self.pinned.borrow_mut().push_back(sealed);
         }
         if task.state().snapshot().is_pinned() {
-            return self.push_pinned(task, sealed);
+            return self.put_pinned(task, sealed);
         }
         if self.current.get().is_none() {
             // Woken by the reactor or a timer: in the order of the events.
@@ -273,7 +305,7 @@ impl Worker {
         }
     }
 
-    fn push_pinned(&self, task: TaskRef, sealed: TaskRef) {
+    fn put_pinned(&self, task: TaskRef, sealed: TaskRef) {
         let home = task.arena().home;
         if home == self.index {
             self.pinned.borrow_mut().push_back(sealed);
@@ -282,21 +314,13 @@ impl Worker {
         }
     }
 
-    /// Queues a task behind all others: it yielded, or was woken while it ran.
-    #[inline]
-    pub(crate) fn push_back(&self, task: TaskRef) {
-        let sealed = if self.countdown.is_over() { self.seal(task) } else { task };
+    #[inline(always)]
+    fn put_back(&self, task: TaskRef, sealed: TaskRef) {
         if self.single || task.state().snapshot().is_pinned() {
             self.pinned.borrow_mut().push_back(sealed);
         } else {
             self.queue.push_back(sealed);
         }
-    }
-
-    /// The turn has come to a task that is about to be queued: it goes in an envelope, to be timed.
-    #[cold]
-    fn seal(&self, task: TaskRef) -> TaskRef {
-        if self.countdown.begin_anew() { envelope::seal(task, self.now_ns()) } else { task }
     }
 
     /// Wakes another worker if the backlog is worth it: waking is the dearest thing a runtime does.
