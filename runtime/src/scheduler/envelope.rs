@@ -53,10 +53,16 @@ impl Countdown {
 
     /// Begins the next gap. False: this one meant nothing, nothing is ever to be sealed.
     pub(super) fn begin_anew(&self) -> bool {
-        let longest = (u64::from(self.every) * 2).saturating_sub(1);
-        let gap = if longest == 0 { u64::from(u32::MAX) } else { 1 + self.rng.below(longest as usize) as u64 };
-        self.left.set(u32::try_from(gap).unwrap_or(u32::MAX));
-        longest != 0
+        self.left.set(gap(self.every, &self.rng));
+        self.every != 0
+    }
+}
+
+/// How many tasks there are to the next that is sealed: 1 means that it is the next one.
+pub(super) fn gap(every: u32, rng: &Rng) -> u32 {
+    match (u64::from(every) * 2).saturating_sub(1) {
+        0 => u32::MAX,
+        longest => u32::try_from(1 + rng.below(longest as usize) as u64).unwrap_or(u32::MAX),
     }
 }
 

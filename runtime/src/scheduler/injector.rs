@@ -4,22 +4,21 @@
 //! this queue is made for (threads outside the runtime, wakes from other runtimes) the lock is held for a few
 //! instructions. One of these serves all workers; each worker has one more for tasks that only it may run.
 
-use super::envelope::Countdown;
 use crate::shim::Mutex;
 use crate::shim::atomic::{AtomicUsize, Ordering};
 use crate::task::header::TaskRef;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct List {
     head: Option<TaskRef>,
     tail: Option<TaskRef>,
     closed: bool,
-    /// To the next push whose task is timed.
-    countdown: Countdown,
+    /// How many pushes there are to the next that is timed; whoever pushes knows the rest.
+    to_timed: u32,
 }
 
 /// A list of tasks that any thread may push to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Injector {
     list: Mutex<List>,
     len: AtomicUsize,
@@ -37,31 +36,18 @@ fn next_of(task: TaskRef) -> Option<TaskRef> {
 }
 
 impl Injector {
-    /// An empty list. One task in so many that are counted is sealed.
-    pub(crate) fn new(sample_polls: u32) -> Injector {
-        let countdown = Countdown::new(sample_polls, u64::from(u32::MAX));
-        Injector {
-            list: Mutex::new(List { head: None, tail: None, closed: false, countdown }),
-            len: AtomicUsize::new(0),
-        }
-    }
-
     /// Appends a task. Err: the runtime has ended, and nobody will run it.
     pub(crate) fn push(&self, task: TaskRef) -> Result<(), TaskRef> {
-        self.append(&mut self.list.lock(), task)
+        self.push_counted(task, |_| task)
     }
 
-    /// As [`push`](Injector::push), for a task that no worker has counted: if its turn has come, it goes through `seal`.
-    pub(crate) fn push_counted(&self, task: TaskRef, seal: impl FnOnce(TaskRef) -> TaskRef) -> Result<(), TaskRef> {
+    /// As [`push`](Injector::push), for a task that no worker has counted: `count` tells what to queue in its place.
+    pub(crate) fn push_counted(&self, task: TaskRef, count: impl FnOnce(&mut u32) -> TaskRef) -> Result<(), TaskRef> {
         let mut list = self.list.lock();
-        let sealed = list.countdown.is_over() && list.countdown.begin_anew();
-        self.append(&mut list, if sealed { seal(task) } else { task })
-    }
-
-    fn append(&self, list: &mut List, task: TaskRef) -> Result<(), TaskRef> {
         if list.closed {
             return Err(task);
         }
+        let task = count(&mut list.to_timed);
         set_next(task, None);
         match list.tail.replace(task) {
             Some(last) => set_next(last, Some(task)),

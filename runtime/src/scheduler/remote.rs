@@ -46,10 +46,10 @@ pub(crate) struct Counters {
 }
 
 impl Remote {
-    pub(crate) fn new(queue: RemoteQueue, arena: Arc<ArenaShared>, sample_polls: u32) -> Remote {
+    pub(crate) fn new(queue: RemoteQueue, arena: Arc<ArenaShared>) -> Remote {
         Remote {
             queue,
-            inbox: Injector::new(sample_polls),
+            inbox: Injector::default(),
             arena,
             reactor: Mutex::new(None),
             counters: Counters::default(),

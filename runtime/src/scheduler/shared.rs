@@ -26,6 +26,7 @@ use super::resolve;
 use super::run_queue::{self, LocalQueue};
 use super::samples::Names;
 use super::threads::Threads;
+use crate::rng::Rng;
 use crate::shim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
 use crate::task::arena::{Arena, ArenaShared};
@@ -86,7 +87,7 @@ impl Shared {
         for index in 0..config.workers {
             let arena = ArenaShared::new(index);
             let (queue, remote) = run_queue::pair();
-            remotes.push(Arc::new(CachePadded::new(Remote::new(remote, arena.clone(), config.sample_polls))));
+            remotes.push(Arc::new(CachePadded::new(Remote::new(remote, arena.clone()))));
             seeds.push(Seed { index, queue, arena: Arena::new(arena) });
         }
         let first = seeds.remove(0);
@@ -95,7 +96,7 @@ impl Shared {
         let lookups = Lookups::new(&config);
         let shared = Arc::new_cyclic(|me| Shared {
             idle: CachePadded::new(Idle::new(config.workers)),
-            injector: CachePadded::new(Injector::new(config.sample_polls)),
+            injector: CachePadded::default(),
             remotes: remotes.into(),
             phase: CachePadded::new(PhaseCell::new()),
             numbers: CachePadded::new(Numbers::new()),
@@ -158,19 +159,38 @@ impl Shared {
         }
         let home = task.arena().home;
         if task.state().snapshot().is_pinned() && !self.is_single() {
-            return self.push_pinned(home, |inbox| inbox.push_counted(task, |task| self.seal(task)));
+            return self.push_pinned(home, |inbox| inbox.push_counted(task, |left| self.count(task, left)));
         }
         // A push onto a closed injector: the grace ran out with this task stuck in a poll, and was reported. Nobody
         // can run it any more; it keeps its memory.
-        if self.injector.push_counted(task, |task| self.seal(task)).is_ok() {
+        if self.injector.push_counted(task, |left| self.count(task, left)).is_ok() {
             self.unpark(self.idle.claim_after_push());
         }
     }
 
-    /// Puts a task that is about to be queued into an envelope, to be timed.
+    /// Counts a task that a thread outside is about to queue. If it is to be timed, it goes in an envelope.
+    fn count(&self, task: TaskRef, left: &mut u32) -> TaskRef {
+        if *left > 1 {
+            *left -= 1;
+            return task;
+        }
+        self.count_last(task, left)
+    }
+
     #[cold]
-    fn seal(&self, task: TaskRef) -> TaskRef {
-        envelope::seal(task, self.clock().now().as_nanos())
+    fn count_last(&self, task: TaskRef, left: &mut u32) -> TaskRef {
+        let every = self.config.sample_polls;
+        let gap = || envelope::gap(every, &Rng::seeded(task.header().id.0));
+        if *left == 0 {
+            // The first of all.
+            *left = gap();
+        }
+        *left -= 1;
+        if *left > 0 {
+            return task;
+        }
+        *left = gap();
+        if every == 0 { task } else { envelope::seal(task, self.clock().now().as_nanos()) }
     }
 
     /// Queues a task that only worker `home` may run, as `push` does.

@@ -263,7 +263,7 @@ impl Worker {
     }
 
     /// Queues a task behind all others: it yielded, or was woken while it ran.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push_back(&self, task: TaskRef) {
         if self.countdown.is_over() { self.push_back_timed(task) } else { self.put_back(task, task) }
     }
