@@ -29,13 +29,19 @@ impl Metrics {
     /// });
     /// ```
     pub fn to_prometheus(&self) -> String {
-        let mut text = String::new();
-        write(self, &mut text).expect("a String takes everything");
-        text
+        Text(self).to_string()
     }
 }
 
-fn write(metrics: &Metrics, out: &mut String) -> fmt::Result {
+struct Text<'a>(&'a Metrics);
+
+impl Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(self.0, f)
+    }
+}
+
+fn write(metrics: &Metrics, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     gauge(out, "tasks_alive", "Tasks that have not ended.", metrics.tasks_alive)?;
     gauge(out, "tasks_injected", "Tasks queued by other threads that no worker has taken yet.", metrics.injected)?;
     gauge(out, "workers", "Workers, whether they were needed so far or not.", metrics.workers.len())?;
@@ -73,7 +79,7 @@ const FIGURES: [Figure; 6] = [
     ("sockets", "gauge", "Sockets that are registered with the worker's reactor.", |worker| worker.sockets as u64),
 ];
 
-fn by_worker(metrics: &Metrics, out: &mut String) -> fmt::Result {
+fn by_worker(metrics: &Metrics, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (name, kind, help, value) in FIGURES {
         let name = format!("worker_{name}");
         head(out, &name, kind, help)?;
@@ -84,17 +90,17 @@ fn by_worker(metrics: &Metrics, out: &mut String) -> fmt::Result {
     Ok(())
 }
 
-fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+fn head(out: &mut fmt::Formatter<'_>, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(out, "# HELP raddle_{name} {help}\n# TYPE raddle_{name} {kind}")
 }
 
-fn gauge(out: &mut String, name: &str, help: &str, value: impl Display) -> fmt::Result {
+fn gauge(out: &mut fmt::Formatter<'_>, name: &str, help: &str, value: impl Display) -> fmt::Result {
     head(out, name, "gauge", help)?;
     writeln!(out, "raddle_{name} {value}")
 }
 
 fn histograms<'h>(
-    out: &mut String,
+    out: &mut fmt::Formatter<'_>,
     name: &str,
     help: &str,
     key: &str,

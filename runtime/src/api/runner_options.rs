@@ -156,7 +156,8 @@ impl Runner {
     /// take and how long tasks are queued before. 512 unless said otherwise; 1 times all, 0 none.
     ///
     /// Which polls these are is chosen at random. One that is not timed costs nothing but a count; one that is costs about a
-    /// quarter of a microsecond, for three looks at the clock and a lock.
+    /// quarter of a microsecond, for three looks at the clock and a lock, and its task takes about 90 bytes more while it is
+    /// queued. A server that has few polls, and long ones, can afford to time one in 10.
     ///
     /// # Examples
     /// ```
