@@ -183,10 +183,10 @@ fn a_task_is_a_child_of_the_span_that_it_is_created_in() {
             let (outer, inner) = request.in_scope(|| {
                 let outer = TaskBuilder::new()
                     .name("outer")
-                    .create(async { TaskBuilder::new().name("inner").create(async {}) });
+                    .create(async { TaskBuilder::new().name("inner").create(async {}).await.unwrap() });
                 (outer, create_task(async {}))
             });
-            outer.await.unwrap().await.unwrap();
+            outer.await.unwrap();
             inner.await.unwrap();
         });
     });
