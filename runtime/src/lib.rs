@@ -27,6 +27,7 @@
 //! * `hyper`: hyper's `Read` and `Write` for the sockets, `HyperExecutor` and `HyperTimer`.
 //! * `tower`: `serve`, for axum's `Router` and other services of tower, over HTTP/1 and HTTP/2; a layer for timeouts.
 //! * `tokio-context`: `tokio_context`, for code that insists on a tokio runtime.
+//! * `tracing`: a span for each task and events for reports; see [`Handle::metrics`] for what needs no feature.
 //!
 //! ```
 //! # #[cfg(feature = "tokio")]
@@ -45,6 +46,14 @@
 //! })
 //! .unwrap();
 //! ```
+//!
+//! # Tracing
+//!
+//! With the feature `tracing`, each task has a span named `task` of level DEBUG and target `raddle::task`, with the fields
+//! `name`, `id` and `at`, the line that created it. It is a child of the span that its creator was in, is entered for each
+//! poll, and ends with the task; a name that is given later does not show. What goes to
+//! [`Runner::on_exception`] is told as an event of target `raddle`, too: errors and panics as ERROR, slow polls and the like as
+//! WARN. A task that no subscriber wants to know of when it is created has no span.
 //!
 //! # Checking your own code
 //!
@@ -118,9 +127,10 @@ pub use api::{
     group_error::{Failure, GroupError},
     group_start::{Start, Started},
     handle::{Closed, Handle},
+    histogram::{Bucket, Histogram},
     inspect::{all_tasks, current_task},
     inspector::ask,
-    metrics::{Metrics, WorkerMetrics},
+    metrics::{Metrics, NameMetrics, WorkerMetrics},
     protect::{Protect, protect},
     race::{Race, RaceAll, RaceTuple, race},
     run_error::RunError,

@@ -2,6 +2,9 @@
 
 mod common;
 mod http_support;
+#[path = "../examples/server/metrics.rs"]
+mod metrics;
+mod metrics_support;
 #[path = "../examples/server/routes.rs"]
 mod routes;
 #[path = "../examples/server/websocket.rs"]
@@ -14,14 +17,14 @@ use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::Message;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use axum::Router;
-use axum::routing::any;
+use axum::routing::{any, get};
 use common::{runner, virtual_runner, watch};
 use futures_util::StreamExt;
 use http_support::{Client, served};
 use raddle::{TcpStream, promise, sleep};
 
 fn router() -> Router {
-    routes::routes(sleep).route("/ws", any(websocket::upgrade))
+    routes::routes(sleep).route("/ws", any(websocket::upgrade)).route("/metrics", get(metrics::metrics))
 }
 
 async fn websocket(address: SocketAddr) -> WebSocketStream<TcpStream> {
@@ -56,6 +59,26 @@ fn every_route_answers() {
         assert!(client.until(b"\r\nab\r\n").await.starts_with("HTTP/1.1 200 "), "the echo does not wait for the end");
         client.say("1\r\nc\r\n0\r\n\r\n").await;
         assert!(client.until(b"0\r\n\r\n").await.contains("c\r\n"));
+        drop(client);
+        server.end().await;
+    });
+}
+
+#[test]
+fn prometheus_can_scrape_it() {
+    let _watch = watch();
+    runner(2).sample_polls(1).run(async {
+        let server = served(router()).await;
+        let mut client = Client::to(server.address).await;
+        client.get("/").await;
+        let answer = client.get("/metrics").await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+        let exposition = metrics_support::parse(&answer.body);
+        let polls = &exposition["raddle_worker_polls_total"].samples;
+        assert_eq!(polls.len(), 2);
+        assert!(polls.iter().map(|sample| sample.value).sum::<f64>() > 0.0);
+        assert!(!exposition["raddle_task_poll_seconds"].samples.is_empty());
         drop(client);
         server.end().await;
     });

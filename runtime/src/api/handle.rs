@@ -148,7 +148,7 @@ impl Handle {
         deadlock::look(&self.0).1
     }
 
-    /// Numbers about the runtime's work so far.
+    /// Numbers about the runtime's work so far, from any thread, whatever the workers are doing.
     pub fn metrics(&self) -> Metrics {
         Metrics::of(&self.0)
     }

@@ -22,10 +22,12 @@ pub(crate) mod group_child;
 pub(crate) mod group_error;
 pub(crate) mod group_start;
 pub(crate) mod handle;
+pub(crate) mod histogram;
 pub(crate) mod inspect;
 pub(crate) mod inspector;
 mod interrupt;
 pub(crate) mod metrics;
+mod prometheus;
 pub(crate) mod protect;
 #[allow(unsafe_code)]
 pub(crate) mod race;

@@ -187,7 +187,7 @@ impl TaskBuilder {
     unsafe fn create_named<F: Future>(self, future: F, birth: Birth) -> TaskRef {
         let worker = context::current().unwrap_or_else(|| no_runtime("create"));
         // SAFETY: passed on.
-        let task = unsafe { create::create_unqueued(worker, future, birth) };
+        let task = unsafe { create::create_unqueued(worker, future, birth, self.name.as_deref()) };
         match self.context {
             Some(context) => ambient::begin_with(task, HeldContext::shared(context.0)),
             None => create::hand_down(worker, task),

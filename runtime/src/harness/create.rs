@@ -10,6 +10,8 @@ use super::waker;
 use crate::scheduler::context;
 use crate::scheduler::shared::Shared;
 use crate::scheduler::worker::Worker;
+#[cfg(feature = "tracing")]
+use crate::shim::MutexGuard;
 use crate::task::error::TaskError;
 use crate::task::header::{Header, TaskRef};
 use crate::task::id::TaskId;
@@ -48,7 +50,7 @@ impl Birth {
 #[inline]
 pub(crate) unsafe fn create_here<F: Future>(worker: &Worker, future: F, birth: Birth) -> TaskRef {
     // SAFETY: passed on.
-    let task = unsafe { create_unqueued(worker, future, birth) };
+    let task = unsafe { create_unqueued(worker, future, birth, None) };
     hand_down(worker, task);
     worker.push(task);
     task
@@ -63,12 +65,18 @@ pub(crate) fn hand_down(worker: &Worker, task: TaskRef) {
     }
 }
 
-/// As [`create_here`], not queued yet and in an empty context: the queue's right and reference are the caller's.
+/// As [`create_here`], not queued yet and in an empty context: the queue's right and reference are the caller's. If the
+/// task is going to have a name, this is it.
 ///
 /// # Safety
 /// As [`create_here`].
 #[inline]
-pub(crate) unsafe fn create_unqueued<F: Future>(worker: &Worker, future: F, birth: Birth) -> TaskRef {
+pub(crate) unsafe fn create_unqueued<F: Future>(
+    worker: &Worker,
+    future: F,
+    birth: Birth,
+    name: Option<&str>,
+) -> TaskRef {
     let creator = worker.current_task();
     let (parent, stopping) = match creator {
         Some(task) => (task.header().id.0, task.state().is_stopping()),
@@ -78,6 +86,7 @@ pub(crate) unsafe fn create_unqueued<F: Future>(worker: &Worker, future: F, birt
     let state =
         State::born(Traits { pinned: birth.pinned, cancelled: worker.shared.refuses(cleanup), cleanup, stopping });
     let id = worker.next_id();
+    let future = trace(future, id, name, birth.spawned_at);
     let allocate = |class| worker.allocate(class);
     // SAFETY: passed on.
     let task = unsafe { place(future, allocate, state, id, parent, birth) };
@@ -104,9 +113,11 @@ pub(crate) unsafe fn create_main<F: Future>(
 ) -> TaskRef {
     let birth = Birth::at(spawned_at).pinned();
     let state = State::born(Traits { pinned: true, ..Traits::default() });
+    let id = worker.next_id();
+    let main = trace(main, id, None, spawned_at);
     let allocate = |class| worker.allocate(class);
     // SAFETY: passed on; main is pinned to this worker.
-    let task = unsafe { place(main, allocate, state, worker.next_id(), 0, birth) };
+    let task = unsafe { place(main, allocate, state, id, 0, birth) };
     let context = worker.main_context.take();
     if !context.is_own_and_empty() {
         ambient::begin_with(task, context);
@@ -128,6 +139,8 @@ pub(crate) unsafe fn create_outside<F: Future>(shared: &Shared, future: F, birth
     shared.check_process();
     let mut owned = shared.outside.owned.lock();
     let id = owned.dealer.deal(&shared.numbers);
+    #[cfg(feature = "tracing")]
+    let future = MutexGuard::unlocked(&mut owned, || trace(future, id, None, birth.spawned_at));
     let closed = owned.closed;
     let Some(arena) = owned.arena.as_mut().filter(|_| !closed) else {
         drop(owned);
@@ -178,6 +191,16 @@ unsafe fn stillborn<F: Future>(future: F, id: TaskId, birth: Birth) -> TaskRef {
 
 fn cancelled<T>() -> ManuallyDrop<Result<T, TaskError>> {
     ManuallyDrop::new(Err(TaskError::Cancelled))
+}
+
+/// Gives a new task its span, if there is somebody who wants to know of it.
+#[cfg(feature = "tracing")]
+use super::traced::trace;
+
+#[cfg(not(feature = "tracing"))]
+#[inline]
+fn trace<F>(future: F, _: TaskId, _: Option<&str>, _: &Location<'_>) -> F {
+    future
 }
 
 /// Puts a future into a slot.

@@ -12,6 +12,8 @@ mod memory;
 mod orphan;
 mod poll;
 pub(crate) mod stop;
+#[cfg(feature = "tracing")]
+mod traced;
 pub(crate) mod waker;
 
 use crate::scheduler::shared::Shared;

@@ -13,6 +13,8 @@ struct List {
     head: Option<TaskRef>,
     tail: Option<TaskRef>,
     closed: bool,
+    /// How many pushes there are to the next that is timed; whoever pushes knows the rest.
+    to_timed: u32,
 }
 
 /// A list of tasks that any thread may push to.
@@ -36,11 +38,17 @@ fn next_of(task: TaskRef) -> Option<TaskRef> {
 impl Injector {
     /// Appends a task. Err: the runtime has ended, and nobody will run it.
     pub(crate) fn push(&self, task: TaskRef) -> Result<(), TaskRef> {
-        set_next(task, None);
+        self.push_counted(task, |_| task)
+    }
+
+    /// As [`push`](Injector::push), for a task that no worker has counted: `count` tells what to queue in its place.
+    pub(crate) fn push_counted(&self, task: TaskRef, count: impl FnOnce(&mut u32) -> TaskRef) -> Result<(), TaskRef> {
         let mut list = self.list.lock();
         if list.closed {
             return Err(task);
         }
+        let task = count(&mut list.to_timed);
+        set_next(task, None);
         match list.tail.replace(task) {
             Some(last) => set_next(last, Some(task)),
             None => list.head = Some(task),
@@ -79,7 +87,7 @@ impl Injector {
         }
         let first = list.head;
         if taken == len {
-            *list = List { closed: list.closed, ..List::default() };
+            (list.head, list.tail) = (None, None);
         } else {
             let mut last = first;
             for _ in 1..taken {

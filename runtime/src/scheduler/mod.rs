@@ -8,7 +8,10 @@ mod counter;
 mod deadlock_watch;
 mod ending;
 #[allow(unsafe_code)]
+mod envelope;
+#[allow(unsafe_code)]
 mod fork;
+pub(crate) mod histogram;
 mod idle;
 #[allow(unsafe_code)]
 mod injector;
@@ -17,11 +20,12 @@ mod next_slot;
 mod pace;
 pub(crate) mod phase;
 mod probe;
-mod remote;
+pub(crate) mod remote;
 pub(crate) mod report;
 mod rescue;
 mod resolve;
 mod run_queue;
+pub(crate) mod samples;
 mod search;
 pub(crate) mod shared;
 mod slow_poll;

@@ -5,6 +5,7 @@ use raddle_io::reactor::Reactor;
 use super::counter::Counter;
 use super::injector::Injector;
 use super::run_queue::RemoteQueue;
+use super::samples::Samples;
 use crate::shim::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 use crate::shim::{Arc, Mutex};
 use crate::task::arena::ArenaShared;
@@ -18,6 +19,8 @@ pub(crate) struct Remote {
     /// Made before the worker's thread starts.
     reactor: Mutex<Option<Arc<Reactor>>>,
     pub(crate) counters: Counters,
+    /// Of the polls that were timed; written by the worker alone.
+    pub(crate) samples: Samples,
     /// The watchdog found the worker in one poll for a tick or more; only the watchdog writes this.
     pub(crate) stuck: AtomicBool,
     /// The watchdog asks for a maintenance turn.
@@ -50,6 +53,7 @@ impl Remote {
             arena,
             reactor: Mutex::new(None),
             counters: Counters::default(),
+            samples: Samples::new(),
             stuck: AtomicBool::new(false),
             turn_due: AtomicBool::new(false),
             current: AtomicPtr::new(std::ptr::null_mut()),

@@ -97,12 +97,32 @@ fn describe<E: 'static>(error: &E) -> String {
 
 /// Tells the handler, or stderr where there is none or the handler panics.
 pub(crate) fn report(handler: Option<&Arc<ExceptionHandler>>, context: &ExceptionContext) {
+    #[cfg(feature = "tracing")]
+    trace(context);
     let Some(handler) = handler else { return context.print() };
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| handler(context))) {
         context.print();
         eprintln!("raddle: the exception handler itself panicked: {}", panic_message(&*payload));
         forget_payload(payload);
     }
+}
+
+/// Tells those who listen with `tracing`, besides: errors as errors, all else as warnings. Whoever panics there is not
+/// heard: there is nobody left to tell.
+#[cfg(feature = "tracing")]
+fn trace(context: &ExceptionContext) {
+    let ExceptionContext { message, panic, error, task, location, .. } = context;
+    let (panic, error) = (panic.as_deref(), error.as_deref());
+    let (task, id) = (task.as_ref().map(|task| &*task.name), task.as_ref().map(|task| task.id.0));
+    let from = location.map(tracing::field::display);
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        if panic.is_some() || error.is_some() {
+            tracing::error!(target: "raddle", panic, error, task, id, from, "{message}");
+        } else {
+            tracing::warn!(target: "raddle", task, id, from, "{message}");
+        }
+    }));
+    let _ = told.map_err(forget_payload);
 }
 
 /// Lets go of a panic's payload, whose own drop may panic.

@@ -14,6 +14,7 @@ use super::blocking::Pool;
 use super::config::Config;
 use super::counter::{Counter, alive};
 use super::ending::Ending;
+use super::envelope;
 use super::fork;
 use super::idle::{Claimed, Idle};
 use super::injector::Injector;
@@ -23,8 +24,10 @@ use super::remote::Remote;
 use super::report::{ExceptionContext, report};
 use super::resolve;
 use super::run_queue::{self, LocalQueue};
+use super::samples::Names;
 use super::spares::Spares;
 use super::threads::Threads;
+use crate::rng::Rng;
 use crate::shim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
 use crate::task::arena::{Arena, ArenaShared};
@@ -50,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) spares: Spares,
     pub(crate) blocking: Arc<Pool>,
     pub(crate) lookups: Lookups,
+    /// Of the polls that were timed.
+    pub(crate) names: Names,
     me: Weak<Shared>,
 }
 
@@ -113,6 +118,7 @@ impl Shared {
             spares: Spares::default(),
             blocking,
             lookups,
+            names: Names::default(),
             process: Process::current(),
             me: me.clone(),
             config,
@@ -179,18 +185,43 @@ impl Shared {
         }
         let home = task.arena().home;
         if task.state().snapshot().is_pinned() && !self.is_single() {
-            return self.push_pinned(home, task);
+            return self.push_pinned(home, |inbox| inbox.push_counted(task, |left| self.count(task, left)));
         }
         // A push onto a closed injector: the grace ran out with this task stuck in a poll, and was reported. Nobody
         // can run it any more; it keeps its memory.
-        if self.injector.push(task).is_ok() {
+        if self.injector.push_counted(task, |left| self.count(task, left)).is_ok() {
             self.unpark(self.idle.claim_after_push());
         }
     }
 
-    /// Queues a task that only worker `home` may run.
-    pub(crate) fn push_pinned(&self, home: usize, task: TaskRef) {
-        if self.remote(home).inbox.push(task).is_err() {
+    /// Counts a task that a thread outside is about to queue. If it is to be timed, it goes in an envelope.
+    fn count(&self, task: TaskRef, left: &mut u32) -> TaskRef {
+        if *left > 1 {
+            *left -= 1;
+            return task;
+        }
+        self.count_last(task, left)
+    }
+
+    #[cold]
+    fn count_last(&self, task: TaskRef, left: &mut u32) -> TaskRef {
+        let every = self.config.sample_polls;
+        let gap = || envelope::gap(every, &Rng::seeded(task.header().id.0));
+        if *left == 0 {
+            // The first of all.
+            *left = gap();
+        }
+        *left -= 1;
+        if *left > 0 {
+            return task;
+        }
+        *left = gap();
+        if every == 0 { task } else { envelope::seal(task, self.clock().now().as_nanos()) }
+    }
+
+    /// Queues a task that only worker `home` may run, as `push` does.
+    pub(crate) fn push_pinned(&self, home: usize, push: impl FnOnce(&Injector) -> Result<(), TaskRef>) {
+        if push(&self.remote(home).inbox).is_err() {
             return;
         }
         if let Some(seat) = self.spares.seat(home, self.remotes.len()) {

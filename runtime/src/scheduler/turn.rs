@@ -254,7 +254,7 @@ impl Worker {
         let ready = self.pinned.borrow().len();
         for _ in 0..ready {
             let Some(task) = self.pinned.borrow_mut().pop_front() else { break };
-            self.run(task);
+            self.run_alone(task);
             if self.is_main_done() {
                 break;
             }

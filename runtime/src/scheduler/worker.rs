@@ -12,6 +12,7 @@ use raddle_io::fork::Process;
 use raddle_io::reactor::Reactor;
 
 use super::config::cores;
+use super::envelope::{self, Countdown};
 use super::fork;
 use super::phase::Phase;
 use super::remote::Remote;
@@ -63,6 +64,8 @@ pub(crate) struct Worker {
     born_unasked: Cell<bool>,
     /// Tasks pushed during the present poll.
     pushes: Cell<u32>,
+    /// To the next push whose task is timed.
+    countdown: Countdown,
     /// A running average, in nanoseconds.
     pub(super) mean_poll: Cell<u64>,
     pub(super) tick: Cell<u32>,
@@ -173,6 +176,7 @@ impl Worker {
             flags: Cell::default(),
             born_unasked: Cell::new(false),
             pushes: Cell::new(0),
+            countdown: Countdown::new(shared.config.sample_polls, seed.index as u64 + 1),
             mean_poll: Cell::new(1000),
             tick: Cell::new(0),
             moment: Cell::default(),
@@ -216,46 +220,83 @@ impl Worker {
         self.current.get()
     }
 
-    /// Polls one task.
+    /// Polls one task, then looks whether there is work for others.
     #[inline]
     pub(crate) fn run(&self, task: TaskRef) {
+        self.run_alone(task);
+        if self.shared.idle.may_wake() {
+            self.share(self.mean_poll.get());
+        }
+    }
+
+    /// Polls one task, where there is nobody else to run what it makes ready.
+    #[inline]
+    pub(super) fn run_alone(&self, task: TaskRef) {
         self.remote().counters.polls.add_one();
         raddle_io::budget::reset();
         raddle_io::waiting::clear();
-        self.current.set(Some(task));
-        if self.shows_current {
-            // Relaxed: see the field.
-            self.remote().current.store(task.as_ptr().cast_mut(), Ordering::Relaxed);
-        }
+        self.set_current(Some(task));
         self.pushes.set(0);
         // SAFETY: the task came out of a queue of this runtime: the right to poll and a reference come with it.
         unsafe { (task.header().vtable.run)(task) };
         if !self.process.is_current() {
             fork::end_child();
         }
-        self.current.set(None);
+        self.set_current(None);
+    }
+
+    /// Says which task is being polled.
+    #[inline]
+    pub(super) fn set_current(&self, task: Option<TaskRef>) {
+        self.current.set(task);
         if self.shows_current {
-            self.remote().current.store(ptr::null_mut(), Ordering::Relaxed);
-        }
-        if self.shared.idle.may_wake() {
-            self.share(self.mean_poll.get());
+            let task = task.map_or(ptr::null_mut(), |task| task.as_ptr().cast_mut());
+            // Relaxed: see the field.
+            self.remote().current.store(task, Ordering::Relaxed);
         }
     }
 
     /// Queues a task that became ready on this worker. The right to poll and a reference go to the queue.
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) {
+        if self.countdown.is_over() { self.push_timed(task) } else { self.put(task, task) }
+    }
+
+    /// Queues a task behind all others: it yielded, or was woken while it ran.
+    #[inline(always)]
+    pub(crate) fn push_back(&self, task: TaskRef) {
+        if self.countdown.is_over() { self.push_back_timed(task) } else { self.put_back(task, task) }
+    }
+
+    #[cold]
+    fn push_timed(&self, task: TaskRef) {
+        self.put(task, self.seal(task));
+    }
+
+    #[cold]
+    fn push_back_timed(&self, task: TaskRef) {
+        self.put_back(task, self.seal(task));
+    }
+
+    /// The turn has come to a task that is about to be queued: it goes in an envelope, to be timed.
+    fn seal(&self, task: TaskRef) -> TaskRef {
+        if self.countdown.begin_anew() { envelope::seal(task, self.now_ns()) } else { task }
+    }
+
+    /// Queues a task, or the envelope that it lies in.
+    #[inline(always)]
+    fn put(&self, task: TaskRef, sealed: TaskRef) {
         if self.single {
-            return self.pinned.borrow_mut().push_back(task);
+            return self.pinned.borrow_mut().push_back(sealed);
         }
         if task.state().snapshot().is_pinned() {
-            return self.push_pinned(task);
+            return self.put_pinned(task, sealed);
         }
         if self.current.get().is_none() {
             // Woken by the reactor or a timer: in the order of the events.
-            return self.queue.push_back(task);
+            return self.queue.push_back(sealed);
         }
-        self.queue.push_next(&self.remote().queue, task);
+        self.queue.push_next(&self.remote().queue, sealed);
         let pushes = self.pushes.get() + 1;
         self.pushes.set(pushes);
         if pushes > PUSHES_BEFORE_SHARING && self.shared.idle.may_wake() {
@@ -264,22 +305,21 @@ impl Worker {
         }
     }
 
-    fn push_pinned(&self, task: TaskRef) {
+    fn put_pinned(&self, task: TaskRef, sealed: TaskRef) {
         let home = task.arena().home;
         if home == self.index {
-            self.pinned.borrow_mut().push_back(task);
+            self.pinned.borrow_mut().push_back(sealed);
         } else {
-            self.shared.push_pinned(home, task);
+            self.shared.push_pinned(home, |inbox| inbox.push(sealed));
         }
     }
 
-    /// Queues a task behind all others: it yielded, or was woken while it ran.
-    #[inline]
-    pub(crate) fn push_back(&self, task: TaskRef) {
+    #[inline(always)]
+    fn put_back(&self, task: TaskRef, sealed: TaskRef) {
         if self.single || task.state().snapshot().is_pinned() {
-            self.pinned.borrow_mut().push_back(task);
+            self.pinned.borrow_mut().push_back(sealed);
         } else {
-            self.queue.push_back(task);
+            self.queue.push_back(sealed);
         }
     }
 

@@ -94,7 +94,7 @@ impl TaskInfo {
     /// As [`TaskInfo::of`], with the time of the task's runtime.
     pub(crate) fn of_at(task: TaskRef, current: Option<TaskRef>, now: Instant) -> TaskInfo {
         let header = task.header();
-        let future = (header.vtable.type_name)();
+        let future = untraced((header.vtable.type_name)());
         TaskInfo {
             id: header.id,
             name: name_of(task),
@@ -150,9 +150,15 @@ pub(crate) fn write_task(
 const GROUP_CHILD: &str = "raddle::api::group_child::GroupChild<";
 const WRAPPERS: [&str; 2] = [GROUP_CHILD, "raddle::api::spawn_reported::Reporting<"];
 
+/// What a task's future is beneath its span.
+fn untraced(type_name: &'static str) -> &'static str {
+    let inner = type_name.strip_prefix("raddle::harness::traced::Traced<");
+    inner.and_then(|inner| inner.strip_suffix('>')).unwrap_or(type_name)
+}
+
 /// `my_crate::module::fetch_data::{{closure}}` is what the compiler calls the future of `fetch_data`.
-pub(crate) fn shorten(type_name: &str) -> String {
-    let plain = type_name.replace("::{{closure}}", "");
+pub(crate) fn shorten(type_name: &'static str) -> String {
+    let plain = untraced(type_name).replace("::{{closure}}", "");
     // What we wrap goes by the name of what its creator gave.
     let wrapped = WRAPPERS.iter().find_map(|wrapper| plain.strip_prefix(wrapper)?.strip_suffix('>'));
     let plain = wrapped.unwrap_or(&plain);
