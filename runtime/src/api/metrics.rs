@@ -21,7 +21,7 @@ use crate::scheduler::shared::Shared;
 /// ```
 /// use raddle::{Handle, Runner, TaskBuilder};
 ///
-/// // All polls are timed here, which costs a quarter of a microsecond each.
+/// // All polls are timed here, which costs less than half a microsecond each.
 /// Runner::new().sample_polls(1).run(async {
 ///     TaskBuilder::new().name("adder").create(async { 1 + 1 }).await.unwrap();
 ///

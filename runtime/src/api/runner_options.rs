@@ -165,8 +165,8 @@ impl Runner {
     /// How many polls there are to one that is timed, on average: for [`Metrics`](crate::Metrics), which tell how long polls
     /// take and how long tasks are queued before. 512 unless said otherwise; 1 times all, 0 none.
     ///
-    /// Which polls these are is chosen at random. One that is not timed costs nothing but a count; one that is costs about a
-    /// quarter of a microsecond, for three looks at the clock and a lock, and its task takes about 90 bytes more while it is
+    /// Which polls these are is chosen at random. One that is not timed costs nothing but a count; one that is costs less
+    /// than half a microsecond, for three looks at the clock and a lock, and its task takes about 100 bytes more while it is
     /// queued. A server that has few polls, and long ones, can afford to time one in 10.
     ///
     /// # Examples

@@ -47,7 +47,7 @@ pub(crate) struct Config {
     pub(crate) is_own_waker: fn(&Waker) -> bool,
 }
 
-/// How many polls there are to a timed one, unless said otherwise. A timed one takes a quarter of a microsecond longer.
+/// How many polls there are to a timed one, unless said otherwise. A timed one takes 0.4 µs longer.
 const SAMPLE_POLLS: u32 = 512;
 
 /// What shutdown waits for stuck tasks and blocking threads where nothing else was asked for.
