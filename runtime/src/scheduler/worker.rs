@@ -460,7 +460,14 @@ impl Worker {
     #[inline]
     pub(crate) fn count_end(&self) {
         self.remote().counters.completed.add_one();
-        if self.shared.phase.get() == Phase::Closing && self.index != 0 && self.shared.live_tasks() == 0 {
+        if self.shared.phase.get() == Phase::Closing {
+            self.count_end_while_closing();
+        }
+    }
+
+    #[cold]
+    fn count_end_while_closing(&self) {
+        if self.index != 0 && self.shared.live_tasks() == 0 {
             // Worker 0 waits for the last one. Two that end at once may each miss the other's count: it also looks by
             // itself every few milliseconds.
             self.shared.remotes[0].unpark();
