@@ -269,6 +269,13 @@ impl Idle {
         false
     }
 
+    /// Whether all workers are parked or unstarted, and unclaimed, but for so many. By a worker that has announced itself;
+    /// yes is an answer that holds for as long as nobody claims a worker or leaves its park.
+    pub(crate) fn are_all_parked_but(&self, n: usize) -> bool {
+        // Acquire: pairs with `announce`, so that who gets a yes sees what each of them did before it parked.
+        parked(self.word.load(Ordering::Acquire)) as usize + n == self.workers
+    }
+
     pub(crate) fn all_parked(&self) -> bool {
         self.parked_workers() == self.workers
     }

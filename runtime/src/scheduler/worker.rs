@@ -35,6 +35,8 @@ const PUSHES_BEFORE_SHARING: u32 = 16;
 const BACKLOG_NS: u64 = 100_000;
 /// … or this many tasks, whatever they were estimated at.
 const BACKLOG_TASKS: usize = 512;
+/// What a poll is taken for before any was measured.
+pub(super) const USUAL_POLL_NS: u64 = 1000;
 /// What a task is taken for at least while its creator still runs: nobody knows yet how long either will take.
 const UNKNOWN_POLL_NS: u64 = 2000;
 
@@ -173,7 +175,7 @@ impl Worker {
             flags: Cell::default(),
             born_unasked: Cell::new(false),
             pushes: Cell::new(0),
-            mean_poll: Cell::new(1000),
+            mean_poll: Cell::new(USUAL_POLL_NS),
             tick: Cell::new(0),
             moment: Cell::default(),
             searching: Cell::new(false),
