@@ -108,12 +108,6 @@ pub(crate) enum RegisterError {
 pub struct Due(Vec<Expired>);
 
 impl Due {
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Adds wakers to be woken after all others.
     pub fn add_last(&mut self, wakers: Vec<Waker>) {
         self.0.extend(wakers.into_iter().map(|waker| (u64::MAX, 0, waker)));
@@ -234,11 +228,14 @@ impl Reactor {
         reactors.iter().any(unparked) || poll_all(&reactors, Some(Duration::ZERO)).unwrap_or(true)
     }
 
-    /// Takes out the timers whose deadline has come by this time of a virtual clock, whoever their owner is.
-    pub fn take_due(&self, now: Instant, due: &mut Due) {
+    /// Takes out the timers whose deadline has come by this time of a virtual clock. Callable from any thread. False: there
+    /// are none.
+    pub fn take_due(&self, now: Instant, due: &mut Due) -> bool {
+        let before = due.0.len();
         if !self.timers.is_empty() {
             self.timers.take_due(now.as_nanos(), &mut due.0);
         }
+        due.0.len() > before
     }
 
     /// Has the owner unparked when somebody wants its clock, a virtual one, to be moved; until it is shut down.

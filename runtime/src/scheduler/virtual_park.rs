@@ -16,11 +16,13 @@ struct Runtime<'s> {
     shared: &'s Shared,
     reactors: Vec<Arc<Reactor>>,
     due: Due,
+    /// How many workers' timers are among them.
+    owners: usize,
 }
 
 impl<'s> Runtime<'s> {
     fn of(shared: &'s Shared) -> Runtime<'s> {
-        Runtime { shared, reactors: Vec::new(), due: Due::default() }
+        Runtime { shared, reactors: Vec::new(), due: Due::default(), owners: 0 }
     }
 }
 
@@ -46,8 +48,8 @@ impl House for Runtime<'_> {
 
     fn take_due(&mut self, now_ns: u64) -> bool {
         let now = raddle_io::Instant::from_nanos(now_ns);
-        self.reactors.iter().for_each(|reactor| reactor.take_due(now, &mut self.due));
-        !self.due.is_empty()
+        self.owners = self.reactors.iter().filter(|reactor| reactor.take_due(now, &mut self.due)).count();
+        self.owners > 0
     }
 }
 
@@ -78,6 +80,10 @@ impl Worker {
         self.after_park(left);
         house.due.add_last(arrived);
         house.due.wake_all();
+        if house.owners > 1 {
+            // By a real clock each would have woken for its own.
+            self.call_for_help();
+        }
         self.set_moment(clock.now());
     }
 }

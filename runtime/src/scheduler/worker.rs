@@ -296,6 +296,13 @@ impl Worker {
         }
     }
 
+    /// Wakes another worker, where there is a core for it.
+    pub(super) fn call_for_help(&self) {
+        if self.spare_core {
+            self.shared.wake_one();
+        }
+    }
+
     /// Notes that the current task wants to go to the back of the queue without being woken.
     #[inline]
     pub(crate) fn set_yielded(&self) {
