@@ -8,10 +8,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::clock::{Clock, saturating_nanos};
+use crate::context;
 use crate::virtual_clock::VirtualClock;
 use crate::waiting::{self, Kind};
 use crate::wake::wake;
-use crate::context;
 
 /// The future of [`Clock::advance`].
 #[must_use = "the clock moves when this is awaited"]

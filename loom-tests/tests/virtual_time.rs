@@ -186,8 +186,7 @@ impl House {
         let (mut look, mut arrived) = (Look { house: self, due: Vec::new() }, Vec::new());
         if self.injector.len() > 0 || self.is_over() {
             self.stop_searching(virtual_time::get_up(&self.clock, &self.idle, worker));
-        } else if let Some(left) =
-            virtual_time::move_on(&self.clock, (&self.idle, worker, 0), &mut look, &mut arrived)
+        } else if let Some(left) = virtual_time::move_on(&self.clock, (&self.idle, worker, 0), &mut look, &mut arrived)
         {
             self.stop_searching(left);
         } else {
@@ -341,7 +340,7 @@ fn event_against_jump() {
 /// that is seen before time goes on.
 #[test]
 fn start_against_jump() {
-    check("start_against_jump", bounded(3), || {
+    check("start_against_jump", bounded(2), || {
         let house = House { task: write_to_worker_1, ..House::new(2, true, 3) };
         let house = Arc::new(house.with_timer(1, 1, true));
         house.claim_worker_1();

@@ -27,7 +27,10 @@ const SEAMS: [Seam; 4] = [
             ("runtime/src/scheduler/config.rs", "a runtime does so where nothing else was asked for"),
             ("runtime/src/scheduler/watchdog.rs", "it judges threads by the time that they really take"),
             ("runtime/src/scheduler/deadlock_watch.rs", "a part of the watchdog"),
-            ("runtime/src/scheduler/starts.rs", "what the system refused is tried again when it may have changed its mind"),
+            (
+                "runtime/src/scheduler/starts.rs",
+                "what the system refused is tried again when it may have changed its mind",
+            ),
             ("runtime/src/scheduler/threads.rs", "the end waits for threads that are stuck, within a real bound"),
             ("runtime/src/scheduler/blocking.rs", "as before, for blocking calls"),
             ("runtime/src/api/shutdown.rs", "as before: it sets the bound"),
@@ -38,7 +41,8 @@ const SEAMS: [Seam; 4] = [
     Seam {
         name: "chance, by Worker::rng",
         is_past: |line| {
-            let words = ["rand::", "fastrand", "getrandom", "RandomState", "HashMap", "HashSet", "Rng::seeded"];
+            let words =
+                ["use rand", " rand::", "fastrand", "getrandom", "RandomState", "HashMap", "HashSet", "Rng::seeded"];
             words.iter().any(|word| line.contains(word))
         },
         may: &[

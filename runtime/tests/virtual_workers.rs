@@ -79,7 +79,10 @@ fn a_thousand_sleeps_end_in_the_order_of_their_deadlines() {
                 })
             };
             // Each its share, in no order.
-            (0..1000).filter(|n| *n as usize % workers == worker).map(|n| start((n * 617) % 1000 + 1)).collect::<Vec<_>>()
+            (0..1000)
+                .filter(|n| *n as usize % workers == worker)
+                .map(|n| start((n * 617) % 1000 + 1))
+                .collect::<Vec<_>>()
         });
         for task in started.await.into_iter().flatten() {
             task.await.unwrap();

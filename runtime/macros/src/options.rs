@@ -111,7 +111,10 @@ fn virtual_clock<S: Copy>(value: &Token<S>) -> Result<VirtualClock, Error<S>> {
         manual if manual.is_ident("manual") => Ok(VirtualClock::Manual),
         other => {
             let text = other.text();
-            Err(Error::new(other.span, format!("unknown clock `{text}`: there are `clock = auto` and `clock = manual`")))
+            Err(Error::new(
+                other.span,
+                format!("unknown clock `{text}`: there are `clock = auto` and `clock = manual`"),
+            ))
         }
     }
 }

@@ -8,8 +8,8 @@
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use raddle_io::{Clock, Instant};
 use raddle_io::reactor::Reactor;
+use raddle_io::{Clock, Instant};
 
 use super::report::ExceptionContext;
 use super::shared::Shared;
