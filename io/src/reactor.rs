@@ -205,6 +205,11 @@ impl Reactor {
         self.timers.arm_for_ever();
     }
 
+    /// Such an owner's park is over.
+    pub fn disarm(&self) {
+        self.timers.disarm();
+    }
+
     /// Sleeps until an event, an unpark or `max`, and leaves what came where it is, for [`Reactor::has_news`] to see until
     /// the next [`Reactor::park`] dispatches it. For the owner alone. Nobody else dispatches meanwhile.
     ///

@@ -186,8 +186,7 @@ impl House {
         let (mut look, mut arrived) = (Look { house: self, due: Vec::new() }, Vec::new());
         if self.injector.len() > 0 || self.is_over() {
             self.stop_searching(virtual_time::get_up(&self.clock, &self.idle, worker));
-        } else if let Some(left) = virtual_time::move_on(&self.clock, (&self.idle, worker, 0), &mut look, &mut arrived)
-        {
+        } else if let Some(left) = virtual_time::move_on(&self.clock, (&self.idle, worker), &mut look, &mut arrived) {
             self.stop_searching(left);
         } else {
             self.bells[worker].wait();
@@ -223,6 +222,10 @@ struct Look<'h> {
 }
 
 impl virtual_time::House for Look<'_> {
+    fn unstartable(&mut self) -> usize {
+        0
+    }
+
     fn has_jobs(&mut self) -> bool {
         self.house.jobs.load(Ordering::Acquire) > 0
     }

@@ -68,7 +68,7 @@ impl Threads {
 
     /// How many workers are claimed and could not be started.
     pub(super) fn unstartable(&self) -> usize {
-        // Relaxed: where it matters, the reader is unparked after each change.
+        // Relaxed: who lets one be tried again says so before it can be claimed, and a reader is unparked after each change.
         self.unstartable.load(Ordering::Relaxed)
     }
 

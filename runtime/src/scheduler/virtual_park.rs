@@ -27,6 +27,10 @@ impl<'s> Runtime<'s> {
 }
 
 impl House for Runtime<'_> {
+    fn unstartable(&mut self) -> usize {
+        self.shared.threads.unstartable()
+    }
+
     fn has_jobs(&mut self) -> bool {
         self.shared.blocking.is_busy() || self.shared.lookups.is_busy()
     }
@@ -64,19 +68,20 @@ impl Worker {
         shared.idle.announce(self.index, was_searching);
         let mut house = Runtime::of(shared);
         let mut arrived = Vec::new();
-        let asked = (&*shared.idle, self.index, shared.threads.unstartable());
+        let me = (&*shared.idle, self.index);
         let left = if self.something_came(was_searching) {
             virtual_time::get_up(clock, &shared.idle, self.index)
-        } else if let Some(left) = virtual_time::move_on(clock, asked, &mut house, &mut arrived) {
+        } else if let Some(left) = virtual_time::move_on(clock, me, &mut house, &mut arrived) {
             left
         } else {
             self.remote().counters.parks.add_one();
-            self.remote().counters.turns.add_one();
             let waited = self.reactor.wait(self.closing_timeout());
             let left = virtual_time::get_up(clock, &shared.idle, self.index);
             self.see_how_it_ended(waited.and_then(|()| self.reactor.park(Some(Duration::ZERO))), false);
             left
         };
+        self.remote().counters.turns.add_one();
+        self.reactor.disarm();
         self.after_park(left);
         house.due.add_last(arrived);
         house.due.wake_all();

@@ -57,6 +57,8 @@ use super::idle::{Idle, Left};
 
 /// What a mover looks at: a runtime, or a model of one.
 pub(crate) trait House {
+    /// How many workers are claimed and will not run, since they could not be started.
+    fn unstartable(&mut self) -> usize;
     /// Whether a blocking call or a name lookup is at work, or about to be, and does not wait for this runtime.
     fn has_jobs(&mut self) -> bool;
     /// Whether a worker's reactor has an event or an unpark that nobody has fetched.
@@ -80,18 +82,17 @@ pub(crate) fn get_up(clock: &VirtualClock, idle: &Idle, worker: usize) -> Left {
     idle.leave(worker)
 }
 
-/// By a worker that has announced its park and found nothing: moves the time, if nothing can run. `unstartable` workers
-/// are claimed and will not run.
+/// By a worker that has announced its park and found nothing: moves the time, if nothing can run.
 ///
 /// Some: the worker has left its park, and fires what was taken out and wakes who `arrived`. None: it sleeps.
 pub(crate) fn move_on(
     clock: &VirtualClock,
-    (idle, worker, unstartable): (&Idle, usize, usize),
+    (idle, worker): (&Idle, usize),
     house: &mut impl House,
     arrived: &mut Vec<Waker>,
 ) -> Option<Left> {
     let mut held = clock.hold();
-    if !idle.are_all_parked_but(unstartable) {
+    if !idle.are_all_parked_but(house.unstartable()) {
         return None;
     }
     held.begin();
