@@ -309,7 +309,9 @@ fn time_that_was_advanced_stays_so_from_run_to_run() {
         let clock = Clock::manual();
         let mut runner = runner(workers).clock(clock.clone());
         let begun = clock.now();
-        let sleeper = runner.run(async { create_task(sleep(2 * SECOND)) });
+        let mut sleeper = None;
+        runner.run(async { sleeper = Some(create_task(sleep(2 * SECOND))) });
+        let sleeper = sleeper.unwrap();
         runner.run(clock.advance(SECOND));
         assert!(!sleeper.is_done());
         runner.run(clock.advance(SECOND));

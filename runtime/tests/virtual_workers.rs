@@ -515,10 +515,11 @@ fn virtual_time_stands_still_between_runs_of_many_workers() {
             let begun = clock.now();
             runner.run(asleep_on_each(workers, |_| SECOND));
             assert_eq!(clock.now() - begun, SECOND);
-            let sleeper = runner.run(async { create_task(sleep(SECOND)) });
+            let mut sleeper = None;
+            runner.run(async { sleeper = Some(create_task(sleep(SECOND))) });
             thread::sleep(MS);
             assert!(clock.now() - begun <= SECOND);
-            runner.run(async { sleeper.await.unwrap() });
+            runner.run(async { sleeper.take().unwrap().await.unwrap() });
             assert_eq!(clock.now() - begun, 2 * SECOND);
         }
     }
