@@ -2,7 +2,8 @@
 //!
 //! An [`Instant`] is nanoseconds on `CLOCK_MONOTONIC`: a type of raddle's own, so that a test can run on a clock
 //! that stands still until every task waits and then jumps to the next deadline. A [`Clock`] is either of the two; a
-//! reactor owns one, and everything that asks for the time on that reactor's threads asks it.
+//! reactor owns one, and everything that asks for the time on that reactor's threads asks it. How a virtual one moves is
+//! told in `virtual_clock.rs`.
 //!
 //! All arithmetic saturates at [`Instant::FAR_FUTURE`], which means "practically never". So a `Duration::MAX` needs
 //! no special case anywhere: it is a deadline like others, only one that does not come.
@@ -11,8 +12,9 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
 
-use crate::shim::Arc;
-use crate::shim::atomic::{AtomicU64, Ordering};
+use crate::advance::Advance;
+use crate::shim::{Arc, Mutex};
+use crate::virtual_clock::VirtualClock;
 
 /// Where a virtual clock starts. Not zero, so that a test may subtract from it and code that takes 0 for "never
 /// happened" is not misled.
@@ -126,47 +128,189 @@ impl fmt::Debug for Instant {
     }
 }
 
-/// The source of time of a reactor: the system's monotonic clock, or a number that moves only when told.
-#[derive(Clone, Debug)]
+/// The source of time of a runtime: the system's monotonic clock, or a number that moves only when told.
+///
+/// A virtual clock is for tests, of one runtime at a time, with any number of workers: a program that sleeps for hours is
+/// over at once, and every deadline is met exactly (timers go by whole milliseconds, rounded up, as on the real clock).
+/// [`Clock::auto`] jumps to the next deadline whenever nothing can run; [`Clock::manual`] moves only by
+/// [`advance`](Clock::advance).
+///
+/// # When nothing can run
+///
+/// Time stands still while a task is queued or being polled, on whichever worker, a stuck one included; while a socket or
+/// pipe has an event that its task has not been told of; and while a blocking call, a name lookup or a call of
+/// [`fs`](https://docs.rs/raddle) is at work or waits for a thread, but for calls that wait for their own runtime.
+/// It does not wait for what the runtime knows nothing of: other processes, other computers, and threads of your own.
+/// Where those are to come first, hold the time still with a blocking call that waits for them, or take
+/// [`Clock::manual`].
+#[derive(Clone)]
 pub struct Clock {
-    /// The virtual time; `None` for the real clock.
-    virtual_ns: Option<Arc<AtomicU64>>,
+    /// `None` for the real clock.
+    own: Option<Arc<Virtual>>,
+}
+
+struct Virtual {
+    clock: VirtualClock,
+    bells: Mutex<Vec<Bell>>,
+}
+
+/// Who goes by a clock, and is to be told when somebody wants it moved.
+struct Bell {
+    owner: usize,
+    ring: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Clock {
     /// The system's monotonic clock.
     #[must_use]
     pub const fn real() -> Clock {
-        Clock { virtual_ns: None }
+        Clock { own: None }
     }
 
-    /// A clock that stands still until [`Clock::advance_to`] moves it. Clones show the same time.
+    /// A clock that stands still until nothing can run, and then jumps to the next deadline. Clones show the same time.
+    ///
+    /// It is Trio's `MockClock` with an `autojump_threshold` of 0, and what tokio's `time::pause` does, with any number of
+    /// workers.
     #[must_use]
     pub fn auto() -> Clock {
-        Clock { virtual_ns: Some(Arc::new(AtomicU64::new(VIRTUAL_START_NS))) }
+        Clock::new(true)
+    }
+
+    /// A clock that moves by [`advance`](Clock::advance) alone. Clones show the same time.
+    ///
+    /// At the end of a run it moves no more either: cleanup that sleeps then is cut when the runner's grace is over.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use raddle::{Clock, Runner, create_task, sleep};
+    ///
+    /// let clock = Clock::manual();
+    /// Runner::new().workers(4).clock(clock.clone()).run(async {
+    ///     let hour = create_task(sleep(Duration::from_secs(3600)));
+    ///     clock.advance(Duration::from_secs(3599)).await;
+    ///     assert!(!hour.is_done());
+    ///     clock.advance(Duration::from_secs(1)).await;
+    ///     assert!(hour.is_done());
+    /// });
+    /// ```
+    #[must_use]
+    pub fn manual() -> Clock {
+        Clock::new(false)
+    }
+
+    fn new(jumps: bool) -> Clock {
+        let clock = VirtualClock::new(VIRTUAL_START_NS, jumps);
+        Clock { own: Some(Arc::new(Virtual { clock, bells: Mutex::new(Vec::new()) })) }
     }
 
     /// What this clock shows.
     #[must_use]
     pub fn now(&self) -> Instant {
-        match &self.virtual_ns {
-            // Acquire: pairs with the AcqRel in `advance_to`, so that what was done before the jump is seen after it.
-            Some(time) => Instant(time.load(Ordering::Acquire)),
+        match &self.own {
+            Some(own) => Instant(own.clock.now()),
             None => real_now(),
         }
     }
 
-    /// Whether this clock moves only when told.
+    /// Whether this clock moves only when told, or when nothing can run.
     #[must_use]
     pub fn is_virtual(&self) -> bool {
-        self.virtual_ns.is_some()
+        self.own.is_some()
     }
 
-    /// Moves a virtual clock forward; never backward. Does nothing to the real one.
-    pub fn advance_to(&self, to: Instant) {
-        if let Some(time) = &self.virtual_ns {
-            // AcqRel: pairs with the Acquire in `now`.
-            time.fetch_max(to.0, Ordering::AcqRel);
+    /// Moves a virtual clock forward by a duration, from one deadline to the next.
+    ///
+    /// First everything runs that can. Then the clock moves to the earliest deadline within the duration, the timers that
+    /// are due fire in order, and what they wake runs until nothing can run any more; and so on. When this ends, all
+    /// that was due by then has been done, its consequences included, and the clock shows the end of the duration. So a
+    /// task that sleeps a second three times over sees three seconds one after the other in one `advance` by three, and
+    /// an [`interval`](crate::interval) misses no tick.
+    ///
+    /// It begins at the first poll. Several at a time add up: each begins where the one before it ends. On a clock that
+    /// [jumps by itself](Clock::auto) it is a sleep that also waits for what is done at its end. What it cannot wait for is
+    /// told [above](Clock#when-nothing-can-run). If no runtime goes by the clock the time moves at once.
+    ///
+    /// # Panics
+    /// On the [real clock](Clock::real), which nobody moves.
+    ///
+    /// # Cancel safety
+    /// The time that has passed has passed; the rest of the way is not gone.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use raddle::{Clock, Instant, create_task, interval};
+    ///
+    /// # raddle::Runner::new().workers(2).clock(Clock::manual()).run(async {
+    /// let begun = Instant::now();
+    /// let ticking = create_task(async move {
+    ///     let mut ticks = interval(Duration::from_secs(1));
+    ///     for n in 0..60 {
+    ///         assert_eq!(ticks.tick().await - begun, Duration::from_secs(n));
+    ///     }
+    /// });
+    /// Clock::current().advance(Duration::from_secs(60)).await;
+    /// assert!(ticking.is_done());
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn advance(&self, duration: Duration) -> Advance {
+        assert!(
+            self.is_virtual(),
+            "Clock::advance: nobody can move the real clock; run the program by a clock of its own, with \
+             Runner::clock(Clock::manual()) or #[raddle::test(clock = manual)], and advance that one"
+        );
+        Advance::new(self.clone(), duration)
+    }
+
+    /// Moves a virtual clock forward, never backward, and nothing else: whoever calls this looks after the timers. Does
+    /// nothing to the real one.
+    #[doc(hidden)]
+    pub fn move_to(&self, to: Instant) {
+        if let Some(own) = &self.own {
+            own.clock.hold().move_to(to.0);
+        }
+    }
+
+    /// The virtual clock behind this, for whoever moves it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn as_virtual(&self) -> Option<&VirtualClock> {
+        self.own.as_ref().map(|own| &own.clock)
+    }
+
+    /// Has `ring` called, which ends a worker's sleep, when somebody wants a virtual clock moved.
+    pub(crate) fn follow(&self, owner: usize, ring: impl Fn() + Send + Sync + 'static) {
+        if let Some(own) = &self.own {
+            own.bells.lock().push(Bell { owner, ring: Box::new(ring) });
+        }
+    }
+
+    pub(crate) fn unfollow(&self, owner: usize) {
+        if let Some(own) = &self.own {
+            let mut bells = own.bells.lock();
+            let place = bells.iter().position(|bell| bell.owner == owner);
+            let bell = place.map(|place| bells.swap_remove(place));
+            drop(bells);
+            drop(bell);
+        }
+    }
+
+    /// Tells who goes by a virtual clock that somebody wants it moved. False: nobody does.
+    pub(crate) fn ring(&self) -> bool {
+        let Some(own) = &self.own else { return false };
+        let bells = own.bells.lock();
+        bells.iter().for_each(|bell| (bell.ring)());
+        !bells.is_empty()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.own {
+            Some(own) => f.debug_tuple("Clock").field(&own.clock).finish(),
+            None => f.write_str("Clock(real)"),
         }
     }
 }
@@ -206,9 +350,9 @@ mod tests {
         let clock = Clock::auto();
         let start = clock.now();
         assert_eq!(clock.now(), start);
-        clock.clone().advance_to(start + Duration::from_secs(1));
+        clock.clone().move_to(start + Duration::from_secs(1));
         assert_eq!(clock.now() - start, Duration::from_secs(1));
-        clock.advance_to(start);
+        clock.move_to(start);
         assert_eq!(clock.now() - start, Duration::from_secs(1));
     }
 }

@@ -121,6 +121,14 @@ pub(crate) fn report(text: &str) {
 }
 
 // Here and not in clock.rs, since only this file knows which clock a thread goes by.
+impl Clock {
+    /// The clock of the runtime on this thread: a virtual one in tests that ask for it. Elsewhere the real one.
+    #[must_use]
+    pub fn current() -> Clock {
+        with_current(|context| context.reactor.clock().clone()).unwrap_or(Clock::real())
+    }
+}
+
 impl Instant {
     /// The time now, by the clock of the runtime on this thread: a virtual one in tests that ask for it. Elsewhere the
     /// system's monotonic clock.

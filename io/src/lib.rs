@@ -12,10 +12,10 @@
 //!                 context > reactor          whose thread is this
 //!                   /            \
 //!   slots > source > readiness   timers > wheel > entries     who waits, for what
-//!                  clock   budget   wake   waiting   fork   shim
+//!   advance > clock > virtual_clock   budget   wake   waiting   fork   shim
 //! ```
 //!
-//! A file imports only from lines below it. `readiness`, `source`, `timers` and `wheel` are protocols: they import
+//! A file imports only from lines below it. `readiness`, `source`, `timers`, `virtual_clock` and `wheel` are protocols: they import
 //! nothing but `shim` and each other, and are model-checked as they are. There is no unsafe code here.
 //!
 //! Users meet all this through the crate `raddle`, which re-exports it.
@@ -24,6 +24,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("raddle runs on Linux only: nobody has tested it elsewhere");
 
+mod advance;
 mod alarm;
 #[doc(hidden)]
 pub mod budget;
@@ -54,11 +55,14 @@ mod timeout;
 #[doc(hidden)]
 pub mod timers;
 #[doc(hidden)]
+pub mod virtual_clock;
+#[doc(hidden)]
 pub mod waiting;
 mod wake;
 #[doc(hidden)]
 pub mod wheel;
 
+pub use advance::Advance;
 pub use clock::{Clock, Instant};
 pub use interval::{Interval, MissedTickBehavior, Tick, interval, interval_at};
 pub use sleep::{Sleep, sleep, sleep_until};

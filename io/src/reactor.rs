@@ -14,16 +14,22 @@
 //! registration to deregistration, so an event never finds a reactor gone; and they are always taken out of the epoll
 //! before their fd is closed, so an event never finds another's fd.
 //!
+//! An owner whose clock is virtual sleeps by [`Reactor::wait`]: the event that ends its sleep stays in the epoll until the
+//! owner counts as awake, so that at each moment one or the other tells whoever would move the time.
+//!
 //! [`Reactor::park`] is for the owner alone. Everything else may be called from any thread: when the owner is stuck in
 //! user code, another worker calls [`Reactor::turn`] in its place.
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::task::Waker;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::alarm::{Alarm, FAR};
 use crate::clock::{Clock, Instant};
@@ -36,6 +42,7 @@ use crate::slots::{Slots, Token};
 use crate::source::Source;
 use crate::timers::Timers;
 use crate::wake::{Batch, wake};
+use crate::wheel::Expired;
 
 /// How many events one epoll_wait fetches.
 const EVENTS_PER_TURN: usize = 256;
@@ -94,6 +101,26 @@ pub(crate) enum RegisterError {
     Closed,
     /// The kernel refused.
     Io(io::Error),
+}
+
+/// Timers of one or more reactors that were taken out to be fired.
+#[derive(Debug, Default)]
+pub struct Due(Vec<Expired>);
+
+impl Due {
+    /// Adds wakers to be woken after all others.
+    pub fn add_last(&mut self, wakers: Vec<Waker>) {
+        self.0.extend(wakers.into_iter().map(|waker| (u64::MAX, 0, waker)));
+    }
+
+    /// Wakes all, by their deadlines; where those are equal, in the order in which they were taken out. Returns how many
+    /// there were.
+    pub fn wake_all(mut self) -> usize {
+        self.0.sort_by_key(|(deadline, ..)| *deadline);
+        let woken = self.0.len();
+        self.0.into_iter().for_each(|(_, _, waker)| wake(waker, context::report));
+        woken
+    }
 }
 
 impl Reactor {
@@ -171,6 +198,59 @@ impl Reactor {
         self.timers.disarm();
         polled?;
         Ok(batch.wake_all(context::report) + self.expire_timers())
+    }
+
+    /// For an owner whose clock is virtual, before it announces its park: who inserts a timer from now on unparks it.
+    pub fn arm_for_ever(&self) {
+        self.timers.arm_for_ever();
+    }
+
+    /// Such an owner's park is over.
+    pub fn disarm(&self) {
+        self.timers.disarm();
+    }
+
+    /// Sleeps until an event, an unpark or `max`, and leaves what came where it is, for [`Reactor::has_news`] to see until
+    /// the next [`Reactor::park`] dispatches it. For the owner alone. Nobody else dispatches meanwhile.
+    ///
+    /// # Errors
+    /// As [`Reactor::park`].
+    pub fn wait(&self, max: Option<Duration>) -> io::Result<()> {
+        self.process.check()?;
+        let polling = self.polling.lock();
+        if !polling.unparked {
+            poll_all(&[self], max)?;
+        }
+        Ok(())
+    }
+
+    /// Whether an event, or an unpark, is there that nobody has looked at. Callable from any thread.
+    pub fn has_news(reactors: &[Arc<Reactor>]) -> bool {
+        let reactors: Vec<&Reactor> = reactors.iter().map(|reactor| &**reactor).collect();
+        // The owner that holds the lock has looked at this before it went to sleep. An error tells nothing; news, if there
+        // are any, end the owner's sleep.
+        let unparked = |reactor: &&Reactor| reactor.polling.try_lock().is_some_and(|polling| polling.unparked);
+        reactors.iter().any(unparked) || poll_all(&reactors, Some(Duration::ZERO)).unwrap_or(true)
+    }
+
+    /// Takes out the timers whose deadline has come by this time of a virtual clock. Callable from any thread. False: there
+    /// are none.
+    pub fn take_due(&self, now: Instant, due: &mut Due) -> bool {
+        let before = due.0.len();
+        if !self.timers.is_empty() {
+            self.timers.take_due(now.as_nanos(), &mut due.0);
+        }
+        due.0.len() > before
+    }
+
+    /// Has the owner unparked when somebody wants its clock, a virtual one, to be moved; until it is shut down.
+    pub fn follow_clock(self: &Arc<Reactor>) {
+        let reactor = self.clone();
+        self.clock.follow(self.address(), move || reactor.unpark());
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Dispatches what is there and never sleeps. Callable from any thread; if another one is polling, only timers are
@@ -310,6 +390,7 @@ impl Reactor {
         drop(sources);
         batch.wake(context::report);
         self.timers.close(|waker| wake(waker, context::report));
+        self.clock.unfollow(self.address());
     }
 
     /// Adds a file descriptor to the epoll, edge-triggered, both directions.
@@ -403,6 +484,19 @@ impl Reactor {
         drop(slots);
         self.note_events(count);
         Ok(count)
+    }
+}
+
+/// Looks at epolls from outside, without fetching anything, until one has events or the time is over. False: none has. A
+/// signal is none.
+fn poll_all(reactors: &[&Reactor], max: Option<Duration>) -> io::Result<bool> {
+    let mut epolls: Vec<_> =
+        reactors.iter().map(|reactor| PollFd::from_borrowed_fd(reactor.registry.as_fd(), PollFlags::IN)).collect();
+    let max = max.map(|max| Timespec::try_from(max).expect("short times fit"));
+    match poll(&mut epolls, max.as_ref()) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -285,6 +285,15 @@ impl Timers {
         fired
     }
 
+    /// Takes out every timer whose deadline has come, earliest first, for whoever fires those of several owners in one
+    /// order.
+    pub fn take_due(&self, now_ns: u64, due: &mut Vec<Expired>) {
+        let mut guarded = self.wheel.lock();
+        guarded.expired_until = now_ns;
+        let _ = guarded.wheel.expire(now_ns, due, usize::MAX);
+        self.count(&guarded);
+    }
+
     /// Refuses timers from now on, and calls `wake`, with no lock held, for each that was waiting.
     pub fn close(&self, mut wake: impl FnMut(Waker)) -> usize {
         let wakers = {

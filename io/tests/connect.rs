@@ -96,7 +96,7 @@ fn a_family_that_does_not_answer_costs_one_delay() {
         let addresses = [nowhere.address, nowhere.address, nowhere.address, there];
         let mut connecting = TcpStream::connect(&addresses[..]);
         assert!(poll_once(&mut connecting).await.is_pending());
-        reactor.clock().advance_to(reactor.clock().now() + Duration::from_millis(250));
+        reactor.clock().move_to(reactor.clock().now() + Duration::from_millis(250));
         reactor.expire_timers();
         let began = std::time::Instant::now();
         let stream = loop {

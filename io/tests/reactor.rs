@@ -76,7 +76,7 @@ fn a_virtual_clock_does_not_end_a_park_by_itself() {
     assert!(Pin::new(&mut pause).poll(&mut Context::from_waker(&waker)).is_pending());
     reactor.park(Some(20 * MS)).unwrap();
     assert_eq!(count.count(), 0);
-    reactor.clock().advance_to(reactor.next_deadline().unwrap());
+    reactor.clock().move_to(reactor.next_deadline().unwrap());
     assert_eq!((reactor.expire_timers(), count.count()), (1, 1));
 }
 

@@ -52,6 +52,8 @@ pub mod slots;
 pub mod source;
 #[path = "../../io/src/timers.rs"]
 pub mod timers;
+#[path = "../../io/src/virtual_clock.rs"]
+pub mod virtual_clock;
 #[path = "../../io/src/waiting.rs"]
 pub mod waiting;
 #[path = "../../io/src/wheel.rs"]

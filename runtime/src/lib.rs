@@ -192,7 +192,8 @@ pub use raddle_io::net::{
 };
 #[cfg(not(raddle_loom))]
 pub use raddle_io::{
-    Clock, Instant, Interval, MissedTickBehavior, Sleep, TimeoutError, interval, interval_at, net, sleep, sleep_until,
+    Advance, Clock, Instant, Interval, MissedTickBehavior, Sleep, TimeoutError, interval, interval_at, net, sleep,
+    sleep_until,
 };
 #[cfg(not(raddle_loom))]
 pub use raddle_macros::{main, test};

@@ -58,7 +58,8 @@
 //! | `JoinSet` | [`task_group`](crate::task_group), [`as_completed`](crate::as_completed) | |
 //! | `CancellationToken` | [`CancelScope`](crate::CancelScope); [`Task::stop`](crate::Task::stop) to ask | |
 //! | `time::sleep`, `timeout`, `interval` | [`sleep`](crate::sleep), [`timeout`](crate::timeout), [`interval`](crate::interval) | the clock starts later: see below |
-//! | `time::pause` | [`Clock::auto`](crate::Clock::auto), `#[raddle::test(clock = auto)]` | |
+//! | `time::pause` | [`Clock::auto`](crate::Clock::auto), `#[raddle::test(clock = auto)]` | with any number of workers |
+//! | `time::advance` | [`Clock::manual`](crate::Clock::manual) and [`advance`](crate::Clock::advance), `#[raddle::test(clock = manual)]` | goes from deadline to deadline, and returns when what was due has been done |
 //! | `mpsc`, `broadcast`, `watch` | [`Queue`](crate::Queue), [`channel`](crate::channel), [`broadcast`](crate::broadcast), [`watch`](crate::watch) | |
 //! | `oneshot` | [`promise`](crate::promise) | |
 //! | `Notify` | [`Event`](crate::Event) | |
@@ -426,13 +427,13 @@
 //! ## Time in tests
 //!
 //! [`Instant`](crate::Instant) is raddle's own, for a test's clock to be virtual: it jumps to the next deadline when
-//! everything waits. `std::time::Instant` would show that no time has passed.
+//! nothing can run on any worker. `std::time::Instant` would show that no time has passed.
 //!
 //! ```
 //! # use std::time::Duration;
 //! use raddle::{Clock, Instant, Runner, sleep};
 //! let real = std::time::Instant::now();
-//! Runner::new().workers(1).clock(Clock::auto()).run(async {
+//! Runner::new().workers(4).clock(Clock::auto()).run(async {
 //!     let start = Instant::now();
 //!     sleep(Duration::from_secs(86_400)).await;
 //!     assert_eq!(start.elapsed(), Duration::from_secs(86_400));

@@ -2,7 +2,7 @@
 //!
 //! Each program has a file with the text. Where asyncio and raddle differ by design, the text does, and the file says
 //! where and why. One worker in virtual time prints it 200 times, one worker in real time 5 times. What can be promised
-//! with more workers is checked with 2 and 8 of them.
+//! with more workers is checked with 2 and 8 of them, as often in virtual and in real time.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! Promises of `Clock::auto`: time stands still while anything can run and jumps when nothing can.
+//! Promises of `Clock::auto`: time stands still while anything can run and jumps when nothing can. Those that are about
+//! several workers are in `virtual_workers.rs`.
 
 mod common;
 
@@ -6,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant as RealInstant};
 
-use common::{Log, hold, panic_of, runner, virtual_runner, watch};
+use common::{Log, hold, virtual_runner, watch};
 use raddle::{
     Clock, Instant, Runner, TcpListener, TcpStream, create_task, gather, interval, move_on_after, sleep, sleep_until,
     timeout, to_thread, yield_now,
@@ -238,12 +239,6 @@ fn two_virtual_runtimes_have_two_times() {
     assert_eq!(other, 2 * SECOND);
     runner.run(sleep(HOUR));
     assert_eq!(clock.now() - zero, 2 * HOUR);
-}
-
-#[test]
-fn virtual_time_needs_one_worker() {
-    let text = panic_of(|| runner(2).clock(Clock::auto()).run(async {}));
-    assert_eq!(text, "Clock::auto with 2 workers: time can only jump when there is one; say workers(1)");
 }
 
 #[test]

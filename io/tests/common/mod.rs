@@ -124,7 +124,7 @@ pub(crate) fn run_on<T>(reactor: &Arc<Reactor>, main: impl Future<Output = T>) -
 fn advance(reactor: &Reactor) -> bool {
     let next = reactor.next_deadline().filter(|_| reactor.clock().is_virtual());
     if let Some(next) = next {
-        reactor.clock().advance_to(next);
+        reactor.clock().move_to(next);
         reactor.expire_timers();
     }
     next.is_some()

@@ -13,7 +13,7 @@
 use proc_macro::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenStream, TokenTree};
 
 use crate::function::Function;
-use crate::options::{Attribute, Options};
+use crate::options::{Attribute, Options, VirtualClock};
 use crate::token::{Error, read};
 
 /// The item rewritten, or `compile_error!` at the token that is wrong.
@@ -62,8 +62,10 @@ fn runner(options: &Options) -> TokenStream {
     if let Some(workers) = options.workers {
         chain.extend(method("workers", TokenTree::from(Literal::usize_suffixed(workers)).into()));
     }
-    if options.auto_clock {
-        chain.extend(method("clock", source("::raddle::Clock::auto()")));
+    match options.clock {
+        Some(VirtualClock::Auto) => chain.extend(method("clock", source("::raddle::Clock::auto()"))),
+        Some(VirtualClock::Manual) => chain.extend(method("clock", source("::raddle::Clock::manual()"))),
+        None => {}
     }
     chain
 }

@@ -34,12 +34,13 @@ pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
 /// Runs an `async fn` as a test, under a runtime of its own.
 ///
 /// Two workers run it unless `workers = N` says otherwise. `clock = auto` gives the test a clock that jumps to the
-/// next deadline whenever everything waits, so that an hour of sleeping takes no time; it implies `workers = 1`.
+/// next deadline whenever nothing can run, so that an hour of sleeping takes no time; `clock = manual` one that only
+/// `Clock::current().advance(…)` moves. With either, there is one worker unless `workers = N` says otherwise.
 /// Other attributes, such as `#[ignore]` and `#[should_panic]`, are kept.
 ///
 /// # Examples
 /// ```ignore
-/// #[raddle::test(workers = 1, clock = auto)]
+/// #[raddle::test(workers = 4, clock = auto)]
 /// async fn an_hour_passes_at_once() {
 ///     raddle::sleep(std::time::Duration::from_secs(3600)).await;
 /// }

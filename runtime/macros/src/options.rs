@@ -20,7 +20,7 @@ impl Attribute {
     fn known(self) -> &'static str {
         match self {
             Attribute::Main => "`workers = N`",
-            Attribute::Test => "`workers = N` and `clock = auto`",
+            Attribute::Test => "`workers = N` and `clock = auto` or `manual`",
         }
     }
 }
@@ -30,37 +30,42 @@ impl Attribute {
 pub(crate) struct Options {
     /// `None` leaves the choice to the runtime: the number of available cores.
     pub(crate) workers: Option<usize>,
-    /// Whether time jumps to the next deadline when everything waits.
-    pub(crate) auto_clock: bool,
+    /// `None` is the real one.
+    pub(crate) clock: Option<VirtualClock>,
+}
+
+/// A clock of the test's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VirtualClock {
+    /// Time jumps to the next deadline when nothing can run.
+    Auto,
+    /// Time is moved by hand.
+    Manual,
 }
 
 impl Options {
     /// What the attribute means without parentheses.
     pub(crate) fn default_for(attribute: Attribute) -> Options {
-        Options { workers: (attribute == Attribute::Test).then_some(2), auto_clock: false }
+        Options { workers: (attribute == Attribute::Test).then_some(2), clock: None }
     }
 
     pub(crate) fn parse<S: Copy>(attribute: Attribute, tokens: &[Token<S>]) -> Result<Options, Error<S>> {
-        let mut workers: Option<(usize, S)> = None;
-        let mut clock: Option<S> = None;
+        let mut workers: Option<usize> = None;
+        let mut clock: Option<VirtualClock> = None;
         for option in tokens.split(|token| token.is_punct(',')) {
             let Some((name, rest)) = option.split_first() else { continue };
             let value = value_of(attribute, name, rest)?;
             if name.is_ident("workers") {
                 refuse_twice(name, workers.is_some())?;
-                workers = Some((worker_count(value)?, value.span));
+                workers = Some(worker_count(value)?);
             } else {
                 refuse_twice(name, clock.is_some())?;
-                clock = Some(auto(value)?);
+                clock = Some(virtual_clock(value)?);
             }
         }
-        if let (Some(_), Some((count, span))) = (clock, workers)
-            && count != 1
-        {
-            return Err(Error::new(span, "clock = auto needs workers = 1"));
-        }
-        let given = workers.map(|(count, _)| count).or(clock.map(|_| 1));
-        Ok(Options { workers: given.or(Options::default_for(attribute).workers), auto_clock: clock.is_some() })
+        // Where it is not said otherwise, the order is asyncio's.
+        let given = workers.or(clock.map(|_| 1));
+        Ok(Options { workers: given.or(Options::default_for(attribute).workers), clock })
     }
 }
 
@@ -100,11 +105,18 @@ fn worker_count<S: Copy>(value: &Token<S>) -> Result<usize, Error<S>> {
     }
 }
 
-fn auto<S: Copy>(value: &Token<S>) -> Result<S, Error<S>> {
-    if value.is_ident("auto") {
-        return Ok(value.span);
+fn virtual_clock<S: Copy>(value: &Token<S>) -> Result<VirtualClock, Error<S>> {
+    match value {
+        auto if auto.is_ident("auto") => Ok(VirtualClock::Auto),
+        manual if manual.is_ident("manual") => Ok(VirtualClock::Manual),
+        other => {
+            let text = other.text();
+            Err(Error::new(
+                other.span,
+                format!("unknown clock `{text}`: there are `clock = auto` and `clock = manual`"),
+            ))
+        }
     }
-    Err(Error::new(value.span, format!("unknown clock `{}`: `clock = auto` is the only choice", value.text())))
 }
 
 #[cfg(test)]
@@ -112,25 +124,28 @@ mod tests {
     use super::*;
     use crate::token::lex;
 
-    fn parse(attribute: Attribute, text: &str) -> Result<(Option<usize>, bool), (usize, String)> {
+    fn parse(attribute: Attribute, text: &str) -> Result<(Option<usize>, Option<VirtualClock>), (usize, String)> {
         Options::parse(attribute, &lex(text))
-            .map(|options| (options.workers, options.auto_clock))
+            .map(|options| (options.workers, options.clock))
             .map_err(|error| (error.span, error.message))
     }
 
     #[test]
     fn defaults() {
-        assert_eq!(parse(Attribute::Main, ""), Ok((None, false)));
-        assert_eq!(parse(Attribute::Test, ""), Ok((Some(2), false)));
+        assert_eq!(parse(Attribute::Main, ""), Ok((None, None)));
+        assert_eq!(parse(Attribute::Test, ""), Ok((Some(2), None)));
     }
 
     #[test]
     fn what_is_accepted() {
-        assert_eq!(parse(Attribute::Main, "workers = 4"), Ok((Some(4), false)));
-        assert_eq!(parse(Attribute::Main, "workers = 1_0usize ,"), Ok((Some(10), false)));
-        assert_eq!(parse(Attribute::Test, "workers = 1 , clock = auto"), Ok((Some(1), true)));
-        assert_eq!(parse(Attribute::Test, "clock = auto , workers = 1"), Ok((Some(1), true)));
-        assert_eq!(parse(Attribute::Test, "clock = auto"), Ok((Some(1), true)));
+        let (auto, manual) = (Some(VirtualClock::Auto), Some(VirtualClock::Manual));
+        assert_eq!(parse(Attribute::Main, "workers = 4"), Ok((Some(4), None)));
+        assert_eq!(parse(Attribute::Main, "workers = 1_0usize ,"), Ok((Some(10), None)));
+        assert_eq!(parse(Attribute::Test, "workers = 1 , clock = auto"), Ok((Some(1), auto)));
+        assert_eq!(parse(Attribute::Test, "clock = auto , workers = 1"), Ok((Some(1), auto)));
+        assert_eq!(parse(Attribute::Test, "clock = auto"), Ok((Some(1), auto)));
+        assert_eq!(parse(Attribute::Test, "clock = auto , workers = 3"), Ok((Some(3), auto)));
+        assert_eq!(parse(Attribute::Test, "workers = 8 , clock = manual"), Ok((Some(8), manual)));
     }
 
     #[test]
@@ -146,14 +161,13 @@ mod tests {
             (Attribute::Main, "workers = 1 , workers = 2", 4, "`workers` is given twice"),
             (Attribute::Main, "threads = 2", 0, "unknown option `threads`: #[raddle::main] knows `workers = N`"),
             (Attribute::Main, "clock = auto", 0, "unknown option `clock`: #[raddle::main] knows `workers = N`"),
-            (Attribute::Test, "clock = fast", 2, "unknown clock `fast`: `clock = auto` is the only choice"),
-            (Attribute::Test, "workers = 2 , clock = auto", 2, "clock = auto needs workers = 1"),
-            (Attribute::Test, "clock = auto , workers = 3", 6, "clock = auto needs workers = 1"),
+            (Attribute::Test, "clock = fast", 2, "unknown clock `fast`: there are `clock = auto` and `clock = manual`"),
+            (Attribute::Test, "clock = auto , clock = manual", 4, "`clock` is given twice"),
             (
                 Attribute::Test,
                 "flavor = x",
                 0,
-                "unknown option `flavor`: #[raddle::test] knows `workers = N` and `clock = auto`",
+                "unknown option `flavor`: #[raddle::test] knows `workers = N` and `clock = auto` or `manual`",
             ),
         ];
         for (attribute, text, span, message) in cases {

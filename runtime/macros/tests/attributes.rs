@@ -24,11 +24,14 @@ fn calls() -> String {
 }
 
 #[derive(Debug)]
-pub struct Clock;
+pub struct Clock(&'static str);
 
 impl Clock {
     pub fn auto() -> Clock {
-        Clock
+        Clock("auto")
+    }
+    pub fn manual() -> Clock {
+        Clock("manual")
     }
 }
 
@@ -45,7 +48,7 @@ impl Runner {
         self
     }
     pub fn clock(self, clock: Clock) -> Self {
-        note(format!("clock({clock:?})"));
+        note(format!("clock({})", clock.0));
         self
     }
     pub fn handle_ctrl_c(self, on: bool) -> Self {
@@ -111,7 +114,12 @@ async fn a_test_has_the_workers_it_asks_for() -> Result<(), std::fmt::Error> {
 
 #[raddle_macros::test(clock = auto)]
 async fn a_test_with_an_automatic_clock_has_one_worker() {
-    assert_eq!(calls(), "new workers(1) clock(Clock) run");
+    assert_eq!(calls(), "new workers(1) clock(auto) run");
+}
+
+#[raddle_macros::test(workers = 8, clock = manual)]
+async fn a_test_with_a_clock_of_its_own_has_the_workers_it_asks_for() {
+    assert_eq!(calls(), "new workers(8) clock(manual) run");
 }
 
 #[raddle_macros::test]

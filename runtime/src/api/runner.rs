@@ -208,13 +208,7 @@ impl Runner {
 
     fn runtime(&mut self) -> Result<&mut Runtime, RunError> {
         if self.runtime.is_none() {
-            let clock = self.config.clock.clone();
-            assert!(
-                !clock.is_virtual() || self.config.workers == 1,
-                "Clock::auto with {} workers: time can only jump when there is one; say workers(1)",
-                self.config.workers
-            );
-            let reactor = Reactor::new(clock).map_err(RunError::Io)?;
+            let reactor = Reactor::new(self.config.clock.clone()).map_err(RunError::Io)?;
             let (shared, seed) = Shared::new(self.config.settled());
             shared.set_reactor(0, reactor.clone());
             let worker = Box::new(Worker::new(shared.clone(), seed, reactor));

@@ -181,8 +181,25 @@ impl Runner {
         self
     }
 
-    /// The clock that timers go by. [`Clock::auto`] is for tests with one worker: its time jumps to the next
-    /// deadline whenever nothing can run.
+    /// The clock that timers go by. Tests take [`Clock::auto`], whose time jumps to the next deadline whenever nothing can
+    /// run, or [`Clock::manual`], which is moved by hand; with any number of workers. One clock is one runtime's at a
+    /// time.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use raddle::{Clock, Instant, Runner, create_task, sleep};
+    ///
+    /// const HOUR: Duration = Duration::from_secs(3600);
+    /// Runner::new().workers(8).clock(Clock::auto()).run(async {
+    ///     let begun = Instant::now();
+    ///     let tasks: Vec<_> = (1..=100).map(|n| create_task(sleep(n * HOUR))).collect();
+    ///     for task in tasks {
+    ///         task.await.unwrap();
+    ///     }
+    ///     assert_eq!(begun.elapsed(), 100 * HOUR); // at once
+    /// });
+    /// ```
     pub fn clock(mut self, clock: Clock) -> Runner {
         self.config.clock = clock;
         self

@@ -5,7 +5,7 @@
 //! is cancelled as it is entered. Panics are no business of the table: the tasks are detached, so the runtime reports
 //! them, and the server goes on.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::hyper::rt::Executor;
@@ -25,7 +25,7 @@ pub(super) struct ServerTasks {
 
 #[derive(Default)]
 struct Table {
-    alive: HashMap<TaskId, Canceller>,
+    alive: BTreeMap<TaskId, Canceller>,
     cancelled: bool,
 }
 

@@ -303,6 +303,14 @@ impl Idle {
         parked(word) as usize == self.workers && nobody_about(word)
     }
 
+    /// Whether all workers are parked or unstarted, and unclaimed, but for so many, and no spare is about. By a worker that has announced itself;
+    /// yes is an answer that holds for as long as nobody claims a worker or leaves its park.
+    pub(crate) fn are_all_parked_but(&self, n: usize) -> bool {
+        // Acquire: pairs with `announce`, so that who gets a yes sees what each of them did before it parked.
+        let word = self.word.load(Ordering::Acquire);
+        parked(word) as usize + n == self.workers && nobody_about(word)
+    }
+
     /// All workers are parked, and no spare is about.
     pub(crate) fn all_parked(&self) -> bool {
         self.are_all_at_rest(self.word.load(Ordering::Relaxed))

@@ -34,6 +34,8 @@ pub(crate) mod spares;
 mod starts;
 mod threads;
 mod turn;
+mod virtual_park;
+mod virtual_time;
 mod watchdog;
 #[allow(unsafe_code)]
 pub(crate) mod worker;

@@ -240,6 +240,13 @@ impl Shared {
         self.unpark(self.idle.claim_one());
     }
 
+    /// What kept a virtual clock from moving may be gone: has a worker look again.
+    pub(super) fn wake_the_clock(&self) {
+        if self.clock().is_virtual() {
+            self.remotes[0].unpark();
+        }
+    }
+
     /// Unparks, or starts, the worker that was claimed.
     pub(crate) fn unpark(&self, claimed: Option<Claimed>) {
         let Some(claimed) = claimed else { return };
@@ -281,9 +288,10 @@ impl Shared {
     }
 
     pub(crate) fn set_reactor(&self, worker: usize, reactor: Arc<Reactor>) {
-        if self.clock().is_virtual() {
+        if self.clock().is_virtual() && worker == 0 {
             self.blocking.set_waiting_clock(reactor.clone());
             self.lookups.set_waiting_clock(reactor.clone());
+            reactor.follow_clock();
         }
         self.remotes[worker].set_reactor(reactor);
     }

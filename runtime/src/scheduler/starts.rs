@@ -8,8 +8,8 @@
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use raddle_io::Instant;
 use raddle_io::reactor::Reactor;
+use raddle_io::{Clock, Instant};
 
 use super::report::ExceptionContext;
 use super::shared::Shared;
@@ -42,11 +42,13 @@ impl Shared {
                 state.started += 1;
             }
             Err(error) => {
-                state.failed.push((index, Instant::now()));
+                state.failed.push((index, now()));
+                self.threads.unstartable.store(state.failed.len(), Ordering::Relaxed);
                 let first = !std::mem::replace(&mut state.failure_reported, true);
                 self.threads.has_failed.store(true, Ordering::Relaxed);
                 drop(state);
                 self.nobody_came();
+                self.wake_the_clock();
                 if first {
                     let text = format!("worker {index} could not be started: {error}; going on with fewer workers");
                     self.report(&ExceptionContext::new(text));
@@ -113,7 +115,7 @@ impl Shared {
             return self.threads.watchdog_started.store(true, Ordering::Relaxed);
         }
         let mut state = self.threads.state.lock();
-        let too_soon = state.watchdog_failed.is_some_and(|when| when.elapsed() < RETRY_WATCHDOG_AFTER);
+        let too_soon = state.watchdog_failed.is_some_and(|when| now() - when < RETRY_WATCHDOG_AFTER);
         if state.closed || state.watchdog.is_some() || too_soon {
             return;
         }
@@ -127,7 +129,7 @@ impl Shared {
                 self.threads.watchdog_started.store(true, Ordering::Relaxed);
             }
             Err(error) => {
-                state.watchdog_failed = Some(Instant::now());
+                state.watchdog_failed = Some(now());
                 let first = !std::mem::replace(&mut state.watchdog_failure_reported, true);
                 self.threads.has_failed.store(true, Ordering::Relaxed);
                 drop(state);
@@ -146,21 +148,31 @@ impl Shared {
         }
         // Somebody may be starting one just now, which takes time.
         let Some(mut state) = self.threads.state.try_lock() else { return };
-        let now = Instant::now();
+        let now = now();
         let (again, later): (Vec<_>, _) = std::mem::take(&mut state.failed)
             .into_iter()
             .partition(|(_, when)| now.duration_since(*when) >= RETRY_AFTER);
         state.failed = later;
+        self.threads.unstartable.store(state.failed.len(), Ordering::Relaxed);
         let watchdog_failed = state.watchdog_failed.is_some();
         self.threads.has_failed.store(watchdog_failed || !state.failed.is_empty(), Ordering::Relaxed);
         drop(state);
+        let readmits = !again.is_empty();
         for (index, _) in again {
             self.idle.readmit(index);
+        }
+        if readmits {
+            self.wake_the_clock();
         }
         if watchdog_failed {
             self.start_watchdog();
         }
     }
+}
+
+/// What is tried again is tried again in real time, whatever clock the runtime has.
+fn now() -> Instant {
+    Clock::real().now()
 }
 
 fn worker_main(shared: &Arc<Shared>, index: usize, reactor: Arc<Reactor>) {

@@ -13,7 +13,7 @@ use raddle_io::Instant;
 use super::phase::Phase;
 use super::shared::{Seed, Shared};
 use crate::shim::Mutex;
-use crate::shim::atomic::{AtomicBool, Ordering};
+use crate::shim::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The threads of a runtime.
 pub(crate) struct Threads {
@@ -24,6 +24,8 @@ pub(crate) struct Threads {
     watchdog_woken: Condvar,
     /// Something is to be tried again: a copy for readers without the lock.
     pub(super) has_failed: AtomicBool,
+    /// How many workers are in `State::failed`: as above.
+    pub(super) unstartable: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -53,6 +55,7 @@ impl Threads {
             watchdog_wake: Mutex::new(false),
             watchdog_woken: Condvar::new(),
             has_failed: AtomicBool::new(false),
+            unstartable: AtomicUsize::new(0),
         }
     }
 
@@ -66,6 +69,12 @@ impl Threads {
     /// Whether that worker could not be started, and is to be tried again.
     pub(crate) fn has_failed_to_start(&self, index: usize) -> bool {
         self.has_failed() && self.state.lock().failed.iter().any(|(failed, _)| *failed == index)
+    }
+
+    /// How many workers are claimed and could not be started.
+    pub(super) fn unstartable(&self) -> usize {
+        // Relaxed: who lets one be tried again says so before it can be claimed, and a reader is unparked after each change.
+        self.unstartable.load(Ordering::Relaxed)
     }
 
     /// Whether the watchdog is there already, or is not wanted.

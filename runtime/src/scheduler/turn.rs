@@ -14,7 +14,8 @@ use super::context;
 use super::idle::Left;
 use super::phase::Phase;
 use super::report::ExceptionContext;
-use super::worker::{Measured, Worker};
+use super::virtual_time;
+use super::worker::{Measured, USUAL_POLL_NS, Worker};
 use crate::shim::atomic::Ordering;
 use crate::task::header::TaskRef;
 
@@ -32,6 +33,9 @@ impl Worker {
     pub(crate) fn run_thread(&self) {
         let _io = raddle_io::context::enter(self.io_context());
         self.publish_thread();
+        if let Some(clock) = self.shared.clock().as_virtual() {
+            virtual_time::start(clock);
+        }
         context::enter(self, || {
             self.searching.set(true);
             loop {
@@ -184,10 +188,18 @@ impl Worker {
     fn reactor_turn(&self) {
         self.remote().counters.turns.add_one();
         self.reactor.turn();
+        if self.shared.clock().is_virtual() {
+            // Time stands still while tasks run: it says nothing about how long polls take, or ago the last events were.
+            self.mean_poll.set(USUAL_POLL_NS);
+            return;
+        }
         self.measured.set(Measured { turn_ns: self.measured.get().at_ns, ..self.measured.get() });
     }
 
     fn park(&self) {
+        if let Some(clock) = self.shared.clock().as_virtual() {
+            return self.virtual_park(clock);
+        }
         let was_searching = self.searching.replace(false);
         let trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true);
         self.shared.retry_failed_starts();
@@ -197,7 +209,11 @@ impl Worker {
             self.remote().counters.turns.add_one();
             self.sleep_in_reactor(trimmable);
         }
-        let Left { searching, wake_watchdog } = self.shared.idle.leave(self.index);
+        self.after_park(self.shared.idle.leave(self.index));
+    }
+
+    /// What the end of a park says.
+    pub(super) fn after_park(&self, Left { searching, wake_watchdog }: Left) {
         self.searching.set(searching);
         if wake_watchdog {
             self.shared.threads.unpark_watchdog();
@@ -207,7 +223,7 @@ impl Worker {
 
     /// The second look, after the announcement. Only a searcher answers for the others' deques: where somebody
     /// else searches, that one does.
-    fn something_came(&self, was_searching: bool) -> bool {
+    pub(super) fn something_came(&self, was_searching: bool) -> bool {
         let shared = &self.shared;
         let phase = shared.phase.get();
         shared.injector.len() > 0
@@ -222,6 +238,10 @@ impl Worker {
         let at_most = self.closing_timeout().or(trimmable.then_some(TRIM_AFTER));
         let parked = self.reactor.park(at_most);
         self.set_moment(self.shared.clock().now().as_nanos());
+        self.see_how_it_ended(parked, trimmable);
+    }
+
+    pub(super) fn see_how_it_ended(&self, parked: std::io::Result<usize>, trimmable: bool) {
         match parked {
             Ok(0) if trimmable && self.queue.len() == 0 => {
                 self.with_arena(|arena| arena.trim());
@@ -238,7 +258,7 @@ impl Worker {
     }
 
     /// While the runtime closes, worker 0 looks at the time now and then.
-    fn closing_timeout(&self) -> Option<Duration> {
+    pub(super) fn closing_timeout(&self) -> Option<Duration> {
         (self.index == 0 && self.shared.phase.get() == Phase::Closing).then_some(Duration::from_millis(20))
     }
 
@@ -280,14 +300,16 @@ impl Worker {
         if self.is_told_to_stop() {
             return;
         }
-        if self.shared.clock().is_virtual() && self.jump() {
-            return;
+        if let Some(clock) = self.shared.clock().as_virtual() {
+            self.virtual_park(clock);
+            // As below.
+            return self.stop_searching_if_so();
         }
         self.shared.idle.announce(self.index, false);
         if self.shared.injector.len() == 0 && !self.is_told_to_stop() {
             self.remote().counters.parks.add_one();
             let trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true);
-            self.sleep_in_reactor(trimmable && !self.shared.clock().is_virtual());
+            self.sleep_in_reactor(trimmable);
         }
         // Nobody else is there to search for: a claim only said "wake up".
         let Left { searching, wake_watchdog } = self.shared.idle.leave(self.index);
@@ -297,22 +319,5 @@ impl Worker {
         if wake_watchdog {
             self.shared.threads.unpark_watchdog();
         }
-    }
-
-    /// Virtual time moves to the next deadline when nothing can run and no thread is at work for us. False: there
-    /// is nothing to jump to, so only an event from outside can help.
-    fn jump(&self) -> bool {
-        if self.reactor.has_sources() && self.reactor.turn() > 0 {
-            return true;
-        }
-        let is_busy = self.shared.blocking.is_busy() || self.shared.lookups.is_busy();
-        if is_busy || self.shared.injector.len() > 0 {
-            return self.shared.injector.len() > 0;
-        }
-        let Some(deadline) = self.reactor.next_deadline() else { return false };
-        self.shared.clock().advance_to(deadline);
-        self.set_moment(deadline.as_nanos());
-        self.reactor.expire_timers();
-        true
     }
 }

@@ -36,6 +36,8 @@ const PUSHES_BEFORE_SHARING: u32 = 16;
 const BACKLOG_NS: u64 = 100_000;
 /// … or this many tasks, whatever they were estimated at.
 const BACKLOG_TASKS: usize = 512;
+/// What a poll is taken for before any was measured.
+pub(super) const USUAL_POLL_NS: u64 = 1000;
 /// What a task is taken for at least while its creator still runs: nobody knows yet how long either will take.
 const UNKNOWN_POLL_NS: u64 = 2000;
 
@@ -177,7 +179,7 @@ impl Worker {
             born_unasked: Cell::new(false),
             pushes: Cell::new(0),
             countdown: Countdown::new(shared.config.sample_polls, seed.index as u64 + 1),
-            mean_poll: Cell::new(1000),
+            mean_poll: Cell::new(USUAL_POLL_NS),
             tick: Cell::new(0),
             moment: Cell::default(),
             searching: Cell::new(false),
@@ -330,6 +332,13 @@ impl Worker {
         }
         let len = self.queue.len();
         if len >= BACKLOG_TASKS || (len as u64) * poll_ns >= BACKLOG_NS {
+            self.shared.wake_one();
+        }
+    }
+
+    /// Wakes another worker, where there is a core for it.
+    pub(super) fn call_for_help(&self) {
+        if self.spare_core {
             self.shared.wake_one();
         }
     }

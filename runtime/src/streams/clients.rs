@@ -3,7 +3,7 @@
 //! A client is counted from its acceptance until its connection is closed, by whichever side, or dropped. Once the server
 //! is closed, nobody is added: so `over` is set once, by whoever takes the last one off, or by the close that finds none.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Weak;
 
 use super::connection::Connection;
@@ -20,7 +20,7 @@ pub(super) struct Clients {
 
 #[derive(Default)]
 struct State {
-    open: HashMap<u64, Weak<Connection>>,
+    open: BTreeMap<u64, Weak<Connection>>,
     next: u64,
     is_closed: bool,
 }
