@@ -8,10 +8,11 @@ use std::time::Duration;
 use raddle_io::Instant;
 
 use super::deadlock::{Deadlocks, Named, edges, look};
+use super::inspect::Shortened;
 use crate::scheduler::context;
 use crate::scheduler::shared::Shared;
 use crate::task::id::TaskId;
-use crate::task::status::TaskInfo;
+use crate::task::status::{Polled, TaskInfo};
 use crate::task::wait_info::WaitInfo;
 
 /// Which task of this runtime awaits which, what each waits for, and who waits for each other: a picture of the moment.
@@ -73,10 +74,11 @@ impl CallGraph {
         let taken = shared.clock().now();
         let (seen, deadlocks) = look(shared);
         let edges = edges(&seen);
-        let ids: Vec<TaskId> = seen.iter().map(|seen| seen.info.id).collect();
+        let ids: Vec<TaskId> = seen.iter().map(|seen| seen.id).collect();
+        let mut shortened = Shortened::default();
         let mut tasks: Vec<_> = seen
-            .into_iter()
-            .map(|seen| CallGraphEntry { task: seen.info, awaits: Vec::new(), awaited_by: Vec::new() })
+            .iter()
+            .map(|seen| CallGraphEntry { task: seen.info(&mut shortened), awaits: Vec::new(), awaited_by: Vec::new() })
             .collect();
         for (at, others) in edges.into_iter().enumerate() {
             for (other, noted) in others {
@@ -121,7 +123,12 @@ impl fmt::Display for Line<'_> {
         let Line { graph, entry } = self;
         let TaskInfo { status, future, spawned_at, waiting, .. } = &entry.task;
         let task = Named(&entry.task);
-        write!(f, "{task} {status} fut={future} spawned at {}:{}", spawned_at.file(), spawned_at.line())?;
+        write!(f, "{task} {status}")?;
+        if let Some(Polled { worker, since }) = entry.task.polled {
+            write!(f, " on worker {worker}")?;
+            since.map_or(Ok(()), |since| write!(f, " for {since:.1?}"))?;
+        }
+        write!(f, " fut={future} spawned at {}:{}", spawned_at.file(), spawned_at.line())?;
         match waiting {
             Some(wait) => write!(f, ", waits {:.1?} in {wait}", graph.waited(wait)),
             None => Ok(()),
@@ -140,7 +147,8 @@ fn add_groups(tasks: &mut [CallGraphEntry]) {
     for child in 0..tasks.len() {
         let TaskInfo { id, parent, is_group_child, .. } = tasks[child].task;
         if let Some(&run) = parent.filter(|_| is_group_child).and_then(|parent| runs.get(&parent))
-            && !tasks[run].awaits.contains(&id)
+            // Not those that it awaits besides: of all the tasks that wait for one, they are the few.
+            && !tasks[child].awaited_by.contains(&tasks[run].task.id)
         {
             tasks[run].awaits.push(id);
             let run = tasks[run].task.id;

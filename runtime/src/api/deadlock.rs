@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::inspect::{Seen, tasks_of};
+use super::inspect::{Seen, Shortened, tasks_of};
 use crate::scheduler::report::ExceptionContext;
 use crate::scheduler::shared::Shared;
 use crate::task::id::TaskId;
@@ -75,18 +75,18 @@ pub(super) fn report_deadlocks(shared: &Shared, known: &mut Vec<TaskId>) {
 
 /// How many tasks wait, if nothing this runtime knows of can wake any.
 fn stalled(shared: &Shared, tasks: &[Seen]) -> usize {
-    let waits_for_signal = |seen: &Seen| seen.info.waiting.as_ref().is_some_and(WaitInfo::is_for_signal);
+    let waits_for_signal = |seen: &Seen| seen.waiting.as_ref().is_some_and(WaitInfo::is_for_signal);
     let can_go_on = |seen: &Seen| !seen.is_idle || waits_for_signal(seen);
     if tasks.iter().any(can_go_on) || shared.is_expecting() { 0 } else { tasks.len() }
 }
 
 /// Whom each task waits for, by their places, and whether it has said so itself.
 pub(super) fn edges(tasks: &[Seen]) -> Vec<Vec<(usize, bool)>> {
-    let places: HashMap<TaskId, usize> = tasks.iter().enumerate().map(|(at, seen)| (seen.info.id, at)).collect();
+    let places: HashMap<TaskId, usize> = tasks.iter().enumerate().map(|(at, seen)| (seen.id, at)).collect();
     let place = |id: Option<TaskId>| id.and_then(|id| places.get(&id).copied());
     let mut edges = vec![Vec::new(); tasks.len()];
     for (at, seen) in tasks.iter().enumerate() {
-        let noted = seen.info.waiting.as_ref().and_then(|wait| match wait.on {
+        let noted = seen.waiting.as_ref().and_then(|wait| match wait.on {
             WaitsOn::Task(id) => Some(id),
             WaitsOn::Lock { held_by, .. } => held_by,
             _ => None,
@@ -95,7 +95,8 @@ pub(super) fn edges(tasks: &[Seen]) -> Vec<Vec<(usize, bool)>> {
     }
     for (at, seen) in tasks.iter().enumerate() {
         if let Some(other) = place(seen.awaited_by)
-            && !edges[other].contains(&(at, true))
+            // What a task has said itself comes first, and is one.
+            && edges[other].first() != Some(&(at, true))
         {
             edges[other].push((at, false));
         }
@@ -139,8 +140,9 @@ fn cycles_of(tasks: &[Seen]) -> Vec<Deadlock> {
 /// The cycle along a path, whose last edge is `noted` or not; the flag of the first place is that of the edge to it.
 fn cycle(tasks: &[Seen], path: &[(usize, bool)], noted: bool) -> Deadlock {
     let all_noted = noted && path.iter().skip(1).all(|(_, noted)| *noted);
-    let is_certain = all_noted && path.iter().all(|(place, _)| tasks[*place].has_one_waker);
-    Deadlock { tasks: path.iter().map(|(place, _)| tasks[*place].info.clone()).collect(), is_certain }
+    let is_certain = all_noted && path.iter().all(|(place, _)| tasks[*place].wakers == 1);
+    let mut shortened = Shortened::default();
+    Deadlock { tasks: path.iter().map(|(place, _)| tasks[*place].info(&mut shortened)).collect(), is_certain }
 }
 
 impl Deadlock {
@@ -198,6 +200,8 @@ impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let TaskInfo { id, name, .. } = self.0;
         write!(f, "Task-{id}")?;
-        if **name == *format!("Task-{id}") { Ok(()) } else { write!(f, " '{name}'") }
+        let is_default = name.strip_prefix("Task-").and_then(|number| number.parse().ok()) == Some(id.0);
+        // In one line, whatever it was called.
+        if is_default { Ok(()) } else { write!(f, " '{}'", name.escape_debug()) }
     }
 }

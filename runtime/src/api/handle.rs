@@ -10,7 +10,7 @@ use super::block_on::block_on_thread;
 use super::call_graph::CallGraph;
 use super::callbacks::{self, CallHandle};
 use super::deadlock::{self, Deadlocks};
-use super::inspect::tasks_of;
+use super::inspect::infos_of;
 use super::metrics::Metrics;
 use super::spawn::{NO_RUNTIME, create_on};
 use super::task::Task;
@@ -113,7 +113,7 @@ impl Handle {
     /// Every task of this runtime that has not ended, in order of their numbers, with what each waits for: from any
     /// thread, whatever the workers are doing. See [`all_tasks`](crate::all_tasks).
     pub fn all_tasks(&self) -> Vec<TaskInfo> {
-        tasks_of(&self.0).into_iter().map(|seen| seen.info).collect()
+        infos_of(&self.0)
     }
 
     /// Who awaits whom in this runtime, from any thread, whatever the workers are doing. See

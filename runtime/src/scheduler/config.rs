@@ -86,7 +86,7 @@ impl Config {
     pub(crate) fn settled(&self) -> Config {
         let is_debug = self.debug.unwrap_or_else(|| asked_for_by_environment("RADDLE_DEBUG"));
         let slow_poll = self.slow_poll.or(is_debug.then_some(SLOW_IN_DEBUG));
-        Config { slow_poll, debug: Some(is_debug), ..self.clone() }
+        Config { slow_poll, debug: Some(is_debug), inspect: Some(self.is_inspected()), ..self.clone() }
     }
 
     /// Whether the runtime can be inspected from outside.

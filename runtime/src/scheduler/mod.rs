@@ -17,7 +17,7 @@ mod next_slot;
 mod pace;
 pub(crate) mod phase;
 mod probe;
-mod remote;
+pub(crate) mod remote;
 pub(crate) mod report;
 mod rescue;
 mod resolve;

@@ -26,7 +26,7 @@ use super::run_queue::{self, LocalQueue};
 use super::threads::Threads;
 use crate::shim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
-use crate::task::arena::{Arena, ArenaShared};
+use crate::task::arena::{Arena, ArenaShared, Place};
 use crate::task::header::TaskRef;
 use crate::task::id::{Dealer, Numbers};
 
@@ -281,14 +281,17 @@ impl Shared {
     /// Calls `visit` for every task that has not ended. The reference is the walk's.
     pub(crate) fn walk(&self, mut visit: impl FnMut(TaskRef)) {
         let arenas = self.remotes.iter().map(|remote| &remote.arena).chain([&self.outside.arena]);
+        let mut found = Vec::new();
         for arena in arenas {
-            let mut found = Vec::new();
-            arena.walk(|state| {
-                if state.try_pin() {
-                    found.push(TaskRef::new(std::ptr::NonNull::from(state).cast()));
-                }
-            });
-            found.into_iter().for_each(&mut visit);
+            let mut next = Some(Place::default());
+            while let Some(place) = next {
+                next = arena.walk_page(place, |state| {
+                    if state.try_pin() {
+                        found.push(TaskRef::new(std::ptr::NonNull::from(state).cast()));
+                    }
+                });
+                found.drain(..).for_each(&mut visit);
+            }
         }
     }
 

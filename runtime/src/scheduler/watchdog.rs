@@ -170,11 +170,17 @@ fn watch_poll(
 }
 
 fn mark(shared: &Shared, index: usize, stuck: bool) {
+    let remote = &shared.remotes[index];
     // Relaxed: a hint that this thread alone writes; the rescuer's locks and swaps order what it does.
-    if shared.remotes[index].stuck.swap(stuck, Ordering::Relaxed) != stuck {
-        let delta = if stuck { 1 } else { usize::MAX };
-        shared.stuck.fetch_add(delta, Ordering::Relaxed);
+    if remote.stuck.load(Ordering::Relaxed) == stuck {
+        return;
     }
+    if stuck {
+        remote.stuck_since.store(shared.clock().now().as_nanos(), Ordering::Relaxed);
+    }
+    remote.stuck.store(stuck, Ordering::Relaxed);
+    let delta = if stuck { 1 } else { usize::MAX };
+    shared.stuck.fetch_add(delta, Ordering::Relaxed);
 }
 
 fn forget(shared: &Shared, seen: &mut [Seen]) {
