@@ -31,7 +31,7 @@ pub fn ask(process: u32, question: &str) -> io::Result<Vec<String>> {
     let user = fs::metadata(format!("/proc/{process}")).map_err(no_process)?.uid();
     let mut answers = Vec::new();
     for folder in folders(process, user).iter().filter(|folder| is_of(folder, user)) {
-        let mut found = sockets(folder)?;
+        let mut found = sockets(folder).map_err(|error| not_allowed(process, error))?;
         found.retain(|socket| socket.process == process);
         found.sort_by_key(|socket| socket.number);
         for socket in found {
@@ -81,10 +81,20 @@ fn ask_one(process: u32, path: &Path, question: &str) -> io::Result<Option<Strin
                 let text = format!("process {process} does not answer; it may be stopped, or too many ask");
                 return Err(io::Error::new(ErrorKind::TimedOut, text));
             }
-            asked => return asked.map(Some),
+            asked => return asked.map(Some).map_err(|error| not_allowed(process, error)),
         }
     }
     Err(io::Error::other(format!("process {process} sends those away who ask: too many do")))
+}
+
+fn not_allowed(process: u32, error: io::Error) -> io::Error {
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            let text = format!("process {process} is another user's: that user and root may ask it");
+            io::Error::new(ErrorKind::PermissionDenied, text)
+        }
+        _ => error,
+    }
 }
 
 fn try_ask(path: &Path, question: &str) -> io::Result<String> {

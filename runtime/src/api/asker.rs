@@ -8,6 +8,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -15,6 +16,8 @@ use rustix::process::geteuid;
 
 /// Who does nothing for this long is sent away.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Who does not take its answer has this long while others wait for theirs.
+const PATIENCE_OF_OTHERS: Duration = Duration::from_millis(250);
 /// Nobody stays longer than this.
 const LONGEST: Duration = Duration::from_secs(60);
 /// No question is longer.
@@ -31,7 +34,7 @@ pub(super) struct Asker {
 enum Stage {
     Asking(Vec<u8>),
     Waiting(String),
-    Answering { answer: Vec<u8>, sent: usize },
+    Answering { answer: Arc<str>, sent: usize },
 }
 
 impl Asker {
@@ -65,7 +68,7 @@ impl Asker {
                 Stage::Asking(question) => read(&mut self.stream, question),
                 // It is looked at only because it has gone.
                 Stage::Waiting(_) => return false,
-                Stage::Answering { answer, sent } => write(&mut self.stream, answer, sent),
+                Stage::Answering { answer, sent } => write(&mut self.stream, answer.as_bytes(), sent),
             };
             match moved {
                 Ok(Moved::On) => self.moved = now,
@@ -90,8 +93,8 @@ impl Asker {
     }
 
     /// As [`Asker::move_on`], with the answer.
-    pub(super) fn tell(&mut self, answer: String, now: Instant) -> bool {
-        self.stage = Stage::Answering { answer: answer.into_bytes(), sent: 0 };
+    pub(super) fn tell(&mut self, answer: Arc<str>, now: Instant) -> bool {
+        self.stage = Stage::Answering { answer, sent: 0 };
         self.moved = now;
         self.move_on(now)
     }
@@ -100,8 +103,14 @@ impl Asker {
         matches!(self.stage, Stage::Asking(_))
     }
 
-    pub(super) fn is_answered(&self) -> bool {
-        matches!(self.stage, Stage::Answering { .. })
+    /// The answer that it is being told, by its address: several may be told the same.
+    pub(super) fn answer(&self) -> Option<*const u8> {
+        if let Stage::Answering { answer, .. } = &self.stage { Some(answer.as_ptr()) } else { None }
+    }
+
+    /// From when on it stands still with its answer, while others wait for theirs.
+    pub(super) fn stands_still(&self) -> Option<Instant> {
+        self.answer().map(|_| self.moved + PATIENCE_OF_OTHERS)
     }
 
     /// When it is sent away. Who waits for its turn does not wait for itself.

@@ -182,13 +182,11 @@ impl fmt::Display for Deadlocks {
         self.cycles.iter().try_for_each(|cycle| cycle.fmt(f))?;
         match self.stalled {
             0 => Ok(()),
-            1 => {
-                writeln!(f, "nothing can run: 1 task waits, with no timer, socket, signal or blocking call to wake it")
+            n => {
+                let tasks = if n == 1 { "1 task waits" } else { &format!("{n} tasks wait") };
+                let known = "timer, socket, signal, blocking call or handle of the runtime";
+                writeln!(f, "nothing can run: {tasks}, and there is no {known}; only another thread can wake one")
             }
-            n => writeln!(
-                f,
-                "nothing can run: {n} tasks wait, with no timer, socket, signal or blocking call to wake one"
-            ),
         }
     }
 }

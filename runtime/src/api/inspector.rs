@@ -7,12 +7,13 @@
 //!
 //! **What askers can do to the program.** It keeps at most [`MOST_ASKERS`] connections, so they cost it no more files, and
 //! at most [`MOST_ANSWERS`] answers, so they cost it a few of its own lists in memory. Nobody is waited for: reads and writes
-//! do not block, whoever stands still is sent away, and where all places are taken, one that has not said anything yet makes
-//! room for one that comes. Answers are made while there is an [`Allowance`]: in the long run a quarter of a core.
+//! do not block, whoever stands still is sent away, soon if others wait, and where all places are taken, one that has not
+//! said anything yet makes room for one that comes. Who asks the same gets the same answer. Answers are made while there is an [`Allowance`]: in the long run a quarter of a core.
 //!
 //! **What the thread may do to the workers.** It takes no lock for longer than it takes to copy a pointer, but that of
 //! an arena's list of chunks, for a page at a time (`task/arena.rs`), which a worker needs to map a mebibyte more.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -123,9 +124,11 @@ impl<'a> Desk<'a> {
             };
             let now = Instant::now();
             let mut moved = moved.into_iter();
+            let are_others_waiting = self.is_full();
             self.askers.retain_mut(|asker| {
                 let stays = if moved.next() == Some(true) { asker.move_on(now) } else { true };
-                stays && now < asker.deadline()
+                let is_in_the_way = are_others_waiting && asker.stands_still().is_some_and(|then| then <= now);
+                stays && !is_in_the_way && now < asker.deadline()
             });
             if is_called {
                 self.accept(now);
@@ -143,8 +146,9 @@ impl<'a> Desk<'a> {
         let mut fds = vec![PollFd::new(self.held, PollFlags::IN), PollFd::new(self.listener, listens)];
         fds.extend(self.askers.iter().map(Asker::poll_fd));
         let deadlines = self.askers.iter().map(Asker::deadline).chain(self.resting.filter(|until| *until > now));
+        let in_the_way = self.askers.iter().filter_map(Asker::stands_still).filter(|_| self.is_full());
         let turn = self.next_turn().then(|| self.allowance.next(now)).flatten();
-        let timeout = deadlines.chain(turn).min().map(|then| {
+        let timeout = deadlines.chain(in_the_way).chain(turn).min().map(|then| {
             let left = then.saturating_duration_since(now) + Duration::from_millis(1);
             Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() }
         });
@@ -179,29 +183,40 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Whether somebody waits for an answer and may get it.
-    fn next_turn(&self) -> bool {
-        self.askers.iter().filter(|asker| asker.is_answered()).count() < MOST_ANSWERS
-            && self.askers.iter().any(|asker| asker.question().is_some())
+    fn is_waited(&self) -> bool {
+        self.askers.iter().any(|asker| asker.question().is_some())
     }
 
+    /// How many answers are being told.
+    fn answers(&self) -> usize {
+        let answers: HashSet<_> = self.askers.iter().filter_map(Asker::answer).collect();
+        answers.len()
+    }
+
+    /// Whether somebody waits for an answer and may get it.
+    fn next_turn(&self) -> bool {
+        self.is_waited() && self.answers() < MOST_ANSWERS
+    }
+
+    /// Whether somebody waits for an answer, and those who have theirs are in the way.
+    fn is_full(&self) -> bool {
+        self.is_waited() && self.answers() >= MOST_ANSWERS
+    }
+
+    /// Answers the question of whoever waits longest, to all who have asked the same.
     fn answer(&mut self, shared: &Shared) {
         while self.next_turn() && self.allowance.is_left(Instant::now()) {
-            let Some(place) = self.askers.iter().position(|asker| asker.question().is_some()) else { return };
-            let question = self.askers[place].question().unwrap_or_default();
-            let made = catch(|| self.answer_to(question, shared));
-            let now = Instant::now();
-            let stays = match made {
-                Ok(answer) => self.askers[place].tell(answer, now),
-                Err(panic) => {
-                    let context = ExceptionContext::new("the inspection panicked").with_panic(panic.message());
-                    report(shared.config.on_exception.as_ref(), &context);
-                    false
-                }
-            };
-            if !stays {
-                self.askers.remove(place);
-            }
+            let question = self.askers.iter().find_map(Asker::question).unwrap_or_default().to_owned();
+            let answer = catch(|| self.answer_to(&question, shared)).map_err(|panic| {
+                let context = ExceptionContext::new("the inspection panicked").with_panic(panic.message());
+                report(shared.config.on_exception.as_ref(), &context);
+            });
+            let (answer, now) = (answer.map(Arc::<str>::from), Instant::now());
+            self.askers.retain_mut(|asker| match &answer {
+                _ if asker.question() != Some(&question) => true,
+                Ok(answer) => asker.tell(answer.clone(), now),
+                Err(()) => false,
+            });
         }
     }
 

@@ -4,14 +4,14 @@
 
 use std::future::pending;
 use std::hint::black_box;
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use raddle::{
-    Event, Mutex, Queue, Runner, Task, TaskBuilder, TaskGroup, UdpSocket, create_task, sleep, task_group, yield_now,
-};
+use raddle::{Event, Mutex, Queue, Runner, Task, TaskBuilder, TaskGroup, UdpSocket, create_task, sleep, task_group};
+
+/// As its lines are told.
+pub(crate) const FILE: &str = file!();
 
 /// How many tasks wait for each kind of thing.
 #[derive(Clone, Copy)]
@@ -37,48 +37,34 @@ pub(crate) enum Then {
     Spin,
 }
 
-impl Then {
-    pub(crate) fn of(word: &str) -> Option<Then> {
-        [(Then::Rest, "rest"), (Then::Block, "block"), (Then::Spin, "spin")]
-            .into_iter()
-            .find_map(|(then, name)| (name == word).then_some(then))
-    }
-}
-
-/// Runs the program; says a line on standard output when it is where it is to be. Never returns.
-pub(crate) fn run(crowd: Crowd, workers: usize, then: Then, inspect: bool) -> ! {
+/// Runs the program; says "ready" when it is where it is to be. Never returns.
+pub(crate) fn run(crowd: Crowd, workers: usize, then: Then, inspect: bool, say: fn(&str)) -> ! {
     Runner::new().workers(workers).inspect(inspect).run(async move {
         let waiting = gather_crowd(crowd).await;
-        let stuck = Arc::new(AtomicUsize::new(0));
-        if then != Then::Rest {
-            for number in 1..workers {
+        if then == Then::Rest {
+            say("ready");
+        } else {
+            let stuck = Arc::new(AtomicUsize::new(0));
+            for number in 0..workers {
                 let stuck = stuck.clone();
                 let name = format!("stuck-{number}");
-                TaskBuilder::new().name(name).create(async move { be_stuck(then, workers, &stuck) }).detach();
+                let task = TaskBuilder::new().name(&name).create(async move {
+                    if stuck.fetch_add(1, Ordering::SeqCst) + 1 == workers {
+                        say("ready");
+                    }
+                    be_stuck(then)
+                });
+                task.detach();
             }
-            // The others take theirs while this one waits.
-            while stuck.load(Ordering::SeqCst) < workers - 1 {
-                yield_now().await;
-            }
-            be_stuck(then, workers, &stuck);
         }
-        say("ready");
         pending::<()>().await;
         drop(waiting);
     });
     unreachable!("main waits for ever")
 }
 
-fn say(word: &str) {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{word}").and_then(|()| out.flush()).expect("somebody listens");
-}
-
-/// Takes its worker for itself, for ever; says so if it is the last.
-fn be_stuck(then: Then, workers: usize, stuck: &AtomicUsize) {
-    if stuck.fetch_add(1, Ordering::SeqCst) + 1 == workers {
-        say("ready");
-    }
+/// Takes its worker for itself, for ever.
+fn be_stuck(then: Then) {
     loop {
         match then {
             Then::Block => std::thread::sleep(Duration::from_secs(3600)),
@@ -94,20 +80,20 @@ async fn gather_crowd(crowd: Crowd) -> Vec<Task<()>> {
     let mut tasks = Vec::new();
     for number in 0..crowd.queue {
         let queue = queue.clone();
-        let getter = TaskBuilder::new().name(format!("getter-{number}"));
-        tasks.push(getter.create(async move { drop(queue.get().await) }));
+        let getter = TaskBuilder::new().name(&format!("getter-{number}"));
+        tasks.push(getter.create(async move { _ = queue.get().await }));
     }
     for _ in 0..crowd.event {
         let event = event.clone();
         tasks.push(create_task(async move { event.wait().await }));
     }
     for number in 0..crowd.sleep {
-        let sleeper = TaskBuilder::new().name(format!("sleeper-{}", number % 10));
+        let sleeper = TaskBuilder::new().name(&format!("sleeper-{}", number % 10));
         tasks.push(sleeper.create(async { sleep(Duration::from_secs(86_400)).await }));
     }
     for _ in 0..crowd.sockets {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
-        tasks.push(TaskBuilder::new().name("reader").create(async move { drop(socket.recv(&mut [0; 16]).await) }));
+        tasks.push(TaskBuilder::new().name("reader").create(async move { _ = socket.recv(&mut [0; 16]).await }));
     }
     tasks.push(TaskBuilder::new().name("group").create(async move {
         let children = task_group(async |group: TaskGroup| {

@@ -108,7 +108,7 @@ fn header(screen: &Screen, runtime: &Runtime, figures: Option<&Figures>) -> Line
         work += &format!("  injected {}", count(runtime.injected));
     }
     if let Some(figures) = figures {
-        work += &format!("  top costs {:.1}%", figures.cost * 100.0);
+        work += &format!("  top costs {:.1}%", 100.0 * figures.spent / figures.seconds);
     }
     vec![(first, TITLE), (workers, PLAIN), (work, PLAIN)]
 }

@@ -8,8 +8,9 @@ pub(crate) struct Figures {
     /// By worker.
     pub(crate) polls: Vec<f64>,
     pub(crate) steals: Vec<f64>,
-    /// The part of a core that being inspected takes.
-    pub(crate) cost: f64,
+    /// What being inspected has taken of a core, in seconds, and in how many.
+    pub(crate) spent: f64,
+    pub(crate) seconds: f64,
 }
 
 impl Figures {
@@ -28,7 +29,8 @@ impl Figures {
         Some(Figures {
             polls: per_second(|runtime, worker| runtime.workers[worker].polls),
             steals: per_second(|runtime, worker| runtime.workers[worker].steals),
-            cost: (now.cost - before.cost).max(0.0) / seconds,
+            spent: (now.cost - before.cost).max(0.0),
+            seconds,
         })
     }
 }
@@ -47,7 +49,7 @@ mod tests {
         let (before, now) = (snapshot(10.0, 100, 0.5), snapshot(12.0, 400, 0.6));
         let figures = Figures::between(&before, &now, 0).unwrap();
         assert_eq!((figures.polls, figures.steals), (vec![150.0], vec![0.0]));
-        assert!((figures.cost - 0.05).abs() < 1e-9);
+        assert!((figures.spent - 0.1).abs() < 1e-9 && (figures.seconds - 2.0).abs() < 1e-9);
         assert_eq!(Figures::between(&now, &now, 0), None);
         assert_eq!(Figures::between(&before, &now, 1), None);
     }

@@ -240,7 +240,7 @@ impl Watch {
 
     /// What the look has cost the program: for the lists it tells itself, for the trees the time that they took stands.
     fn cost(&self, took: Duration) -> Duration {
-        let told = self.screen.figures().map(|figures| Duration::from_secs_f64(figures.cost)).unwrap_or_default();
+        let told = self.screen.figures().map(|figures| Duration::from_secs_f64(figures.spent)).unwrap_or_default();
         if self.screen.shows_tree { took } else { told }
     }
 }
