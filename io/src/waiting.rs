@@ -284,6 +284,16 @@ pub fn note_at(at: &'static Location<'static>) {
     }
 }
 
+/// As [`note_at`], where no line is known.
+#[inline]
+pub fn note_at_if_nowhere(at: &'static Location<'static>) {
+    if let Some(note) = noted()
+        && std::ptr::eq(note.at, NOWHERE)
+    {
+        NOTED.set(Some(Note { at, ..note }));
+    }
+}
+
 /// Runs what is looked at beside something else: what it notes gives way to what was noted before.
 #[inline]
 pub fn aside<R>(f: impl FnOnce() -> R) -> R {
@@ -337,7 +347,14 @@ mod tests {
         note(Kind::QueueGet, 7, NOWHERE);
         note_if_none(Kind::Sleep, 0, NOWHERE);
         note_as(Kind::ChannelRecv);
-        let noted = noted().unwrap();
-        assert_eq!((noted.kind(), noted.object()), (Kind::ChannelRecv, 7));
+        let here = Location::caller();
+        note_at_if_nowhere(here);
+        note_at_if_nowhere(NOWHERE);
+        aside(|| note(Kind::Event, 8, NOWHERE));
+        let found = noted().unwrap();
+        assert_eq!((found.kind(), found.object(), found.at), (Kind::ChannelRecv, 7, here));
+        clear();
+        aside(|| note(Kind::Event, 8, NOWHERE));
+        assert_eq!(noted().unwrap().kind(), Kind::Event);
     }
 }

@@ -1,6 +1,6 @@
 //! Who awaits whom, across tasks: asyncio's call graph.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -35,7 +35,7 @@ use crate::task::wait_info::WaitInfo;
 /// ```
 pub fn capture_call_graph() -> CallGraph {
     let nothing = || CallGraph { tasks: Vec::new(), deadlocks: Deadlocks::default(), taken: Instant::now() };
-    context::current().map_or_else(nothing, |worker| CallGraph::of(&worker.shared))
+    context::current().map_or_else(nothing, |worker| CallGraph::of(&worker.shared, 0))
 }
 
 /// Writes [`capture_call_graph`] to standard output, as a tree: each task below the one that awaits it.
@@ -70,9 +70,10 @@ pub struct CallGraphEntry {
 }
 
 impl CallGraph {
-    pub(super) fn of(shared: &Shared) -> CallGraph {
+    /// `own` of the runtime's handles are those of who looks.
+    pub(super) fn of(shared: &Shared, own: usize) -> CallGraph {
         let taken = shared.clock().now();
-        let (seen, deadlocks) = look(shared);
+        let (seen, deadlocks) = look(shared, own);
         let edges = edges(&seen);
         let ids: Vec<TaskId> = seen.iter().map(|seen| seen.id).collect();
         let mut shortened = Shortened::default();
@@ -107,8 +108,11 @@ impl CallGraph {
     /// A task of the graph.
     #[must_use]
     pub fn get(&self, id: TaskId) -> Option<&CallGraphEntry> {
-        let place = self.tasks.binary_search_by_key(&id, |entry| entry.task.id).ok()?;
-        Some(&self.tasks[place])
+        Some(&self.tasks[self.place(id)?])
+    }
+
+    fn place(&self, id: TaskId) -> Option<usize> {
+        self.tasks.binary_search_by_key(&id, |entry| entry.task.id).ok()
     }
 }
 
@@ -159,13 +163,15 @@ fn add_groups(tasks: &mut [CallGraphEntry]) {
 
 impl fmt::Display for CallGraph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut tree = Tree { graph: self, shown: HashSet::new() };
-        let awaited: HashSet<TaskId> = self.tasks.iter().flat_map(|entry| &entry.awaits).copied().collect();
-        let roots = self.tasks.iter().filter(|entry| !awaited.contains(&entry.task.id));
+        let mut tree = Tree { graph: self, shown: vec![false; self.tasks.len()] };
+        let mut is_awaited = vec![false; self.tasks.len()];
+        let awaited = self.tasks.iter().flat_map(|entry| &entry.awaits);
+        awaited.filter_map(|id| self.place(*id)).for_each(|place| is_awaited[place] = true);
+        let roots = (0..self.tasks.len()).filter(|place| !is_awaited[*place]);
         // Those that no root leads to await each other.
-        for entry in roots.chain(&self.tasks) {
-            if !tree.shown.contains(&entry.task.id) {
-                tree.write(f, entry)?;
+        for place in roots.chain(0..self.tasks.len()) {
+            if !tree.shown[place] {
+                tree.write(f, place)?;
             }
         }
         self.deadlocks.fmt(f)
@@ -175,23 +181,25 @@ impl fmt::Display for CallGraph {
 /// A tree being written; each task once with what is below it.
 struct Tree<'a> {
     graph: &'a CallGraph,
-    shown: HashSet<TaskId>,
+    /// By place.
+    shown: Vec<bool>,
 }
 
-impl<'a> Tree<'a> {
+impl Tree<'_> {
     /// Without recursion: tasks may await each other a million deep.
-    fn write(&mut self, f: &mut fmt::Formatter<'_>, root: &'a CallGraphEntry) -> fmt::Result {
+    fn write(&mut self, f: &mut fmt::Formatter<'_>, root: usize) -> fmt::Result {
         // What is still to be written, the last first, with its depth.
         let mut rest = vec![(root, 0)];
-        while let Some((entry, depth)) = rest.pop() {
+        while let Some((place, depth)) = rest.pop() {
+            let entry = &self.graph.tasks[place];
             write!(f, "{:indent$}", "", indent = 2 * depth)?;
-            if !self.shown.insert(entry.task.id) {
+            if std::mem::replace(&mut self.shown[place], true) {
                 writeln!(f, "{} (as above)", Named(&entry.task))?;
                 continue;
             }
             writeln!(f, "{}", self.graph.line_of(entry))?;
-            let below = entry.awaits.iter().rev().filter_map(|id| self.graph.get(*id));
-            rest.extend(below.map(|entry| (entry, depth + 1)));
+            let below = entry.awaits.iter().rev().filter_map(|id| self.graph.place(*id));
+            rest.extend(below.map(|place| (place, depth + 1)));
         }
         Ok(())
     }

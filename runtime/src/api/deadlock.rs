@@ -12,11 +12,14 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::inspect::{Seen, Shortened, tasks_of};
+use crate::process;
 use crate::scheduler::report::ExceptionContext;
 use crate::scheduler::shared::Shared;
+use crate::shim::atomic::Ordering;
+use crate::signal;
 use crate::task::id::TaskId;
 use crate::task::status::TaskInfo;
-use crate::task::wait_info::{WaitInfo, WaitsOn};
+use crate::task::wait_info::WaitsOn;
 
 /// What keeps a runtime's tasks from going on. Made by [`Handle::deadlocks`](crate::Handle::deadlocks).
 #[derive(Clone, Debug, Default)]
@@ -24,8 +27,10 @@ use crate::task::wait_info::{WaitInfo, WaitsOn};
 pub struct Deadlocks {
     /// Tasks that wait for each other.
     pub cycles: Vec<Deadlock>,
-    /// A hint: so many tasks wait, none can run, and there is no timer, socket, signal or blocking call that could change
-    /// that: only a plain thread. 0 if that is not so.
+    /// A hint: so many tasks wait, none can run, and this runtime knows of nothing that could change that: no timer, no
+    /// socket, no signal that is listened to, no blocking call, no standard input that is waited for, no handle but that of
+    /// whoever asks, and no waker in another library's hands. What is left is a plain thread, or another runtime, that has
+    /// a promise, a queue or the like of theirs. 0 if that is not so.
     pub stalled: usize,
 }
 
@@ -48,24 +53,24 @@ impl Deadlocks {
     }
 }
 
-/// Looks at all tasks, and for those that wait for each other.
-pub(super) fn look(shared: &Shared) -> (Vec<Seen>, Deadlocks) {
+/// Looks at all tasks, and for those that wait for each other. `own` of the runtime's handles are those of who looks.
+pub(super) fn look(shared: &Shared, own: usize) -> (Vec<Seen>, Deadlocks) {
     let first = tasks_of(shared);
     let mut cycles = cycles_of(&first);
     if cycles.is_empty() {
-        let stalled = stalled(shared, &first);
+        let stalled = stalled(shared, &first, own);
         return (first, Deadlocks { cycles, stalled });
     }
     let second = tasks_of(shared);
     let again = cycles_of(&second);
     cycles.retain(|cycle| again.iter().any(|other| cycle.is_same(other)));
-    let stalled = stalled(shared, &second);
+    let stalled = stalled(shared, &second, own);
     (second, Deadlocks { cycles, stalled })
 }
 
 /// Reports the tasks that wait for each other, each cycle once: `known` has the first task of those that were found before.
 pub(super) fn report_deadlocks(shared: &Shared, known: &mut Vec<TaskId>) {
-    let (_, Deadlocks { cycles, .. }) = look(shared);
+    let (_, Deadlocks { cycles, .. }) = look(shared, 0);
     let found = cycles.iter().map(|cycle| cycle.tasks[0].id).collect();
     let before = std::mem::replace(known, found);
     for cycle in cycles.iter().filter(|cycle| !before.contains(&cycle.tasks[0].id)) {
@@ -74,10 +79,21 @@ pub(super) fn report_deadlocks(shared: &Shared, known: &mut Vec<TaskId>) {
 }
 
 /// How many tasks wait, if nothing this runtime knows of can wake any.
-fn stalled(shared: &Shared, tasks: &[Seen]) -> usize {
-    let waits_for_signal = |seen: &Seen| seen.waiting.as_ref().is_some_and(WaitInfo::is_for_signal);
-    let can_go_on = |seen: &Seen| !seen.is_idle || waits_for_signal(seen);
-    if tasks.iter().any(can_go_on) || shared.is_expecting() { 0 } else { tasks.len() }
+fn stalled(shared: &Shared, tasks: &[Seen], own: usize) -> usize {
+    // Relaxed: a hint.
+    let has_others = shared.handles.load(Ordering::Relaxed) > own;
+    let is_expecting = has_others || shared.is_expecting() || signal::is_any_listened_to() || process::is_stdin_read();
+    if is_expecting || tasks.iter().any(can_go_on) { 0 } else { tasks.len() }
+}
+
+/// Whether a task runs, or waits for something that this runtime does not see coming.
+fn can_go_on(task: &Seen) -> bool {
+    !task.is_idle
+        || match &task.waiting {
+            Some(wait) => wait.is_for_stop(),
+            // Another library's future: somebody has its waker, unless it never asked for any.
+            None => task.wakers > 0,
+        }
 }
 
 /// Whom each task waits for, by their places, and whether it has said so itself.

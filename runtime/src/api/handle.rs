@@ -17,6 +17,7 @@ use super::task::Task;
 use crate::scheduler::context;
 use crate::scheduler::phase::Phase;
 use crate::scheduler::shared::Shared;
+use crate::shim::atomic::Ordering;
 use crate::task::status::TaskInfo;
 
 /// A runtime, reachable from any thread.
@@ -29,10 +30,28 @@ use crate::task::status::TaskInfo;
 ///     assert_eq!(raddle::to_thread(|| thread.join().unwrap()).await.unwrap(), 5);
 /// });
 /// ```
-#[derive(Clone)]
 pub struct Handle(pub(super) Arc<Shared>);
 
+impl Clone for Handle {
+    fn clone(&self) -> Handle {
+        Handle::of(self.0.clone())
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Relaxed: for those who look whether there are any.
+        self.0.handles.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Handle {
+    pub(super) fn of(shared: Arc<Shared>) -> Handle {
+        // Relaxed: as above.
+        shared.handles.fetch_add(1, Ordering::Relaxed);
+        Handle(shared)
+    }
+
     /// The runtime that this thread is a worker of.
     ///
     /// # Panics
@@ -44,7 +63,7 @@ impl Handle {
 
     /// The runtime that this thread is a worker of, if it is one.
     pub fn try_current() -> Option<Handle> {
-        context::current().map(|worker| Handle(worker.shared.clone()))
+        context::current().map(|worker| Handle::of(worker.shared.clone()))
     }
 
     /// Starts a task on this runtime: asyncio's `run_coroutine_threadsafe`.
@@ -119,7 +138,7 @@ impl Handle {
     /// Who awaits whom in this runtime, from any thread, whatever the workers are doing. See
     /// [`capture_call_graph`](crate::capture_call_graph).
     pub fn call_graph(&self) -> CallGraph {
-        CallGraph::of(&self.0)
+        CallGraph::of(&self.0, 1)
     }
 
     /// Looks for tasks that wait for each other: over locks, or over awaiting one another.
@@ -145,7 +164,7 @@ impl Handle {
     /// });
     /// ```
     pub fn deadlocks(&self) -> Deadlocks {
-        deadlock::look(&self.0).1
+        deadlock::look(&self.0, 1).1
     }
 
     /// Numbers about the runtime's work so far.

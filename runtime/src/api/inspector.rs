@@ -222,9 +222,9 @@ impl<'a> Desk<'a> {
 
     fn answer_to(&self, question: &str, shared: &Shared) -> String {
         match question {
-            "ps" => CallGraph::of(shared).list(),
-            "pstree" => CallGraph::of(shared).to_string(),
-            "json" => CallGraph::of(shared).to_json(),
+            "ps" => CallGraph::of(shared, 0).list(),
+            "pstree" => CallGraph::of(shared, 0).to_string(),
+            "json" => CallGraph::of(shared, 0).to_json(),
             "top" => Summary::of(shared).to_json(self.began.elapsed(), processor_time()),
             other => format!("no such question: {}; there are ps, pstree, json and top\n", other.escape_debug()),
         }

@@ -71,7 +71,7 @@ enum Names {
 impl Summary {
     pub(super) fn of(shared: &Shared) -> Summary {
         let taken = shared.clock().now();
-        let (tasks, deadlocks) = look(shared);
+        let (tasks, deadlocks) = look(shared, 0);
         let seen = workers::look(shared, taken);
         let workers = seen.into_iter().zip(&shared.remotes).enumerate().map(|(index, (seen, remote))| {
             let task = tasks.iter().find(|task| task.polled.is_some_and(|polled| polled.worker == index));

@@ -48,8 +48,8 @@ where
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 return Poll::Ready(ended);
             }
-            // What it waits for is its client.
-            waiting::note_at(at);
+            // What it waits for is its client, unless the service says something else.
+            waiting::note_at_if_nowhere(at);
             if !is_closing && waiting::aside(|| closing.as_mut().poll(cx)).is_ready() {
                 is_closing = true;
                 connection.as_mut().graceful_shutdown();

@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) threads: Threads,
     pub(crate) blocking: Arc<Pool>,
     pub(crate) lookups: Lookups,
+    /// How many handles there are: whoever has one may create tasks.
+    pub(crate) handles: AtomicUsize,
     me: Weak<Shared>,
 }
 
@@ -111,6 +113,7 @@ impl Shared {
             blocking,
             lookups,
             process: Process::current(),
+            handles: AtomicUsize::new(0),
             me: me.clone(),
             config,
         });

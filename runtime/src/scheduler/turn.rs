@@ -32,6 +32,7 @@ impl Worker {
     pub(crate) fn run_thread(&self) {
         let _io = raddle_io::context::enter(self.io_context());
         self.publish_thread();
+        self.set_moment(self.shared.clock().now().as_nanos());
         context::enter(self, || {
             self.searching.set(true);
             loop {
@@ -107,6 +108,7 @@ impl Worker {
         self.stop_searching_if_so();
         self.shared.threads.wait_while_frozen(&self.shared);
         self.measured.set(Measured::default());
+        self.set_moment(self.shared.clock().now().as_nanos());
     }
 
     fn stop_searching_if_so(&self) {

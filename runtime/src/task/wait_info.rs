@@ -78,8 +78,9 @@ impl WaitInfo {
         self.kind == Kind::Group
     }
 
-    pub(crate) fn is_for_signal(&self) -> bool {
-        self.kind == Kind::Signal
+    /// Whether a signal, or somebody's request to stop, can end it.
+    pub(crate) fn is_for_stop(&self) -> bool {
+        matches!(self.kind, Kind::Signal | Kind::Stop)
     }
 
     /// Whether two looks saw the same wait.

@@ -5,6 +5,10 @@
 
 /// Without characters that steer a terminal; lines stay.
 pub(crate) fn clean(text: &str) -> String {
+    // Mostly there is nothing to be done, and it may be megabytes.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\n')) {
+        return text.to_owned();
+    }
     text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 
