@@ -82,6 +82,12 @@ fn what_cannot_be_asked_is_told() {
     let quiet = Command::new("sleep").arg("600").spawn();
     let mut quiet = quiet.unwrap();
     let output = raddle(&["ps", &quiet.id().to_string()]);
+    let number = rustix::process::Pid::from_child(&quiet);
+    rustix::process::kill_process(number, rustix::process::Signal::STOP).unwrap();
+    common::eventually("it is told that it is stopped", || {
+        let output = raddle(&["top", &quiet.id().to_string()]);
+        String::from_utf8_lossy(&output.stderr).contains("is stopped, and answers when it goes on")
+    });
     quiet.kill().unwrap();
     quiet.wait().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::inspection_folder::{folder_of_user, is_of, own_folder, sockets};
 
-/// A program that takes longer is not going to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A program that takes longer is not going to answer. Where others ask for much, it may take a while.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// One of too many who ask at once is sent away, and comes again after this.
 const PAUSE: Duration = Duration::from_millis(50);
 /// So often.
@@ -29,6 +29,10 @@ const LONGEST_ANSWER: u64 = 1 << 32;
 pub fn ask(process: u32, question: &str) -> io::Result<Vec<String>> {
     let no_process = |_| io::Error::new(ErrorKind::NotFound, format!("there is no process {process}"));
     let user = fs::metadata(format!("/proc/{process}")).map_err(no_process)?.uid();
+    if is_stopped(process) {
+        let text = format!("process {process} is stopped, and answers when it goes on (kill -CONT {process})");
+        return Err(io::Error::new(ErrorKind::TimedOut, text));
+    }
     let mut answers = Vec::new();
     for folder in folders(process, user).iter().filter(|folder| is_of(folder, user)) {
         let mut found = sockets(folder).map_err(|error| not_allowed(process, error))?;
@@ -45,6 +49,11 @@ pub fn ask(process: u32, question: &str) -> io::Result<Vec<String>> {
         return Err(io::Error::new(ErrorKind::NotFound, text));
     }
     Ok(answers)
+}
+
+fn is_stopped(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with(['T', 't']))
 }
 
 /// Where the sockets of a process may be.
@@ -78,7 +87,7 @@ fn ask_one(process: u32, path: &Path, question: &str) -> io::Result<Option<Strin
                 thread::sleep(PAUSE);
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                let text = format!("process {process} does not answer; it may be stopped, or too many ask");
+                let text = format!("process {process} does not answer; too many ask it, or it has no processor");
                 return Err(io::Error::new(ErrorKind::TimedOut, text));
             }
             asked => return asked.map(Some).map_err(|error| not_allowed(process, error)),

@@ -188,7 +188,7 @@ fn keys_and_sizes_do_what_they_say_and_q_gives_the_terminal_back() {
     // The last of forty lines.
     terminal.shows("\u{1b}[40;");
     terminal.forget();
-    terminal.press("/nobody\n");
+    terminal.press("/nobody\r");
     // The keys are told again when the filter has been typed.
     terminal.shows("quit");
     // Drawn anew, so that words come in one piece.

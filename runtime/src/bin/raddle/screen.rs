@@ -104,8 +104,8 @@ impl Screen {
     }
 
     pub(crate) fn press(&mut self, key: KeyEvent) -> Asked {
-        if key.modifiers.contains(KeyModifiers::CONTROL) && key.code == KeyCode::Char('c') {
-            return Asked::Quit;
+        if key.modifiers.contains(KeyModifiers::CONTROL) {
+            return if key.code == KeyCode::Char('c') { Asked::Quit } else { Asked::Nothing };
         }
         if self.is_typing { self.type_filter(key.code) } else { self.command(key.code) }
     }
