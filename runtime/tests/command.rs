@@ -2,11 +2,14 @@
 
 mod common;
 
+#[path = "command_support/crowd.rs"]
+mod crowd;
+
 mod command {
+    pub(crate) use super::crowd;
+
     pub(crate) mod abuse;
     pub(crate) mod ask;
-    #[path = "../command_support/crowd.rs"]
-    pub(crate) mod crowd;
     pub(crate) mod folder;
     pub(crate) mod lines;
     pub(crate) mod stuck;
