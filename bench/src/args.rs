@@ -2,6 +2,7 @@
 
 use crate::chaos::{self, Proxy};
 use crate::engine::Flavor;
+use crate::inspect::{self, Inspect};
 use crate::load::{self, Load};
 use crate::servers::{self, Servers};
 use crate::stress::{self, Stress};
@@ -16,13 +17,15 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] 
        raddle-bench chaos --to HOST:PORT [--listen HOST:PORT] [--seed N] [--delay MS] [--faults PERCENT]
        raddle-bench stress [--seconds 60 | --minutes N] [--wakes 1e9] [--seed N] [--workers N]
                            [--only scheduler,timers,net,sync,wakes]
+       raddle-bench inspect [--only pstree,top,spawn,switch] [--rounds 20] [--no-build]
 
 compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
 servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request
 http      one row of it: two HTTP servers under wrk
 load      messages to an echo server, or requests of a page, as fast as they come back or at a rate: latency and throughput
 chaos     a proxy that delays, splits, truncates and resets, by a seed
-stress    tasks, timers, connections, locks and wake-ups from outside in every way of living and dying, by a seed";
+stress    tasks, timers, connections, locks and wake-ups from outside in every way of living and dying, by a seed
+inspect   what looking into a program with the command `raddle` costs it, and how long it takes";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +35,9 @@ pub(crate) enum Command {
     Load(Load),
     Chaos(Proxy),
     Stress(Stress),
+    Inspect(Inspect),
+    /// The program that `inspect` looks at.
+    Inspected(String),
     /// The child of a memory row.
     Parked {
         engine: String,
@@ -60,6 +66,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some("load") => load::parse(&mut args).map(Command::Load),
         Some("chaos") => chaos::parse(&mut args).map(Command::Chaos),
         Some("stress") => stress::parse(&mut args).map(Command::Stress),
+        Some("inspect") => inspect::parse(&mut args).map(Command::Inspect),
+        Some(inspect::SUBCOMMAND) => value("WHAT", &mut args).map(Command::Inspected),
         Some(memory::SUBCOMMAND) => {
             let (engine, what) = (value("ENGINE", &mut args)?, value("WHAT", &mut args)?);
             Ok(Command::Parked { engine, what, tasks: count("TASKS", &mut args)? })
@@ -129,6 +137,7 @@ mod tests {
         assert_eq!(of("load --addr a:1 --rate 7"), Ok(Command::Load(load)));
         assert!(matches!(of("http --connections 8"), Ok(Command::Servers(_))));
         assert!(matches!(of("chaos --to a:1"), Ok(Command::Chaos(_))));
+        assert!(matches!(of("inspect --only top,switch --rounds 3"), Ok(Command::Inspect(_))));
     }
 
     #[test]
@@ -140,6 +149,7 @@ mod tests {
         assert_eq!(of("load --fast"), Err("unknown option `--fast` of load".into()));
         assert_eq!(of("load"), Err("load needs --addr HOST:PORT".into()));
         assert_eq!(of("chaos --faults 101"), Err("--faults needs a whole number up to 100, not `101`".into()));
+        assert!(of("inspect --only all").unwrap_err().starts_with("inspect has no part `all`: there are pstree"));
         assert_eq!(of("compare --pairs 0"), Err("--pairs needs a whole number above 0, not `0`".into()));
         assert_eq!(of("compare --flavor x"), Err("--flavor is mt or ct, not `x`".into()));
     }

@@ -7,6 +7,7 @@
 //! cargo run --release -p raddle-bench -- load --addr …       messages to an echo server
 //! cargo run --release -p raddle-bench -- chaos --to …        a bad network in front of a server
 //! cargo run --release -p raddle-bench -- stress              everything at once by a seed, and its accounts
+//! cargo run --release -p raddle-bench -- inspect             what looking into a program costs it
 //! ```
 //!
 //! Both runtimes live in one process with two workers each and the same allocator, and run one at a time. A ratio is
@@ -17,6 +18,7 @@ mod args;
 mod chaos;
 mod cpu;
 mod engine;
+mod inspect;
 mod load;
 mod measure;
 mod report;
@@ -47,6 +49,8 @@ fn main() -> ExitCode {
         Ok(Command::Load(options)) => load::run(&options),
         Ok(Command::Chaos(options)) => chaos::run(&options),
         Ok(Command::Stress(options)) => stress::run(&options),
+        Ok(Command::Inspect(options)) => inspect::run(&options),
+        Ok(Command::Inspected(what)) => inspect::inspected(&what),
         Ok(Command::Parked { engine, what, tasks }) => parked(&engine, &what, tasks),
         Ok(Command::Help) => {
             println!("{}", args::USAGE);

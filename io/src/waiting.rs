@@ -74,11 +74,33 @@ pub enum Kind {
     StreamClosed,
     /// Async cleanup.
     Cleanup,
+    /// `wait`.
+    Wait,
+    /// `AsCompleted::next`.
+    AsCompleted,
+    /// `TaskGroup::start`.
+    GroupStart,
+    /// `stop_requested`.
+    Stop,
+    /// A file, or a directory.
+    File,
+    /// The end of a child process, or what it says; its object is its number.
+    Process,
+    /// A name that is looked up.
+    Lookup,
+    /// A connection that is being made.
+    Connect,
+    /// The process's standard input.
+    Stdin,
+    /// The process's standard output, or error.
+    Stdout,
+    /// A handshake of TLS.
+    Handshake,
 }
 
 impl Kind {
     /// All of them, in the order of their numbers.
-    const ALL: [Kind; 30] = [
+    const ALL: [Kind; 41] = [
         Kind::Unknown,
         Kind::Sleep,
         Kind::Readable,
@@ -109,7 +131,40 @@ impl Kind {
         Kind::StreamDrain,
         Kind::StreamClosed,
         Kind::Cleanup,
+        Kind::Wait,
+        Kind::AsCompleted,
+        Kind::GroupStart,
+        Kind::Stop,
+        Kind::File,
+        Kind::Process,
+        Kind::Lookup,
+        Kind::Connect,
+        Kind::Stdin,
+        Kind::Stdout,
+        Kind::Handshake,
     ];
+
+    /// Whether there is nothing to tell what is waited for from others of its kind.
+    #[must_use]
+    pub fn has_no_object(self) -> bool {
+        matches!(
+            self,
+            Kind::Unknown
+                | Kind::Sleep
+                | Kind::ToThread
+                | Kind::Signal
+                | Kind::Cleanup
+                | Kind::Wait
+                | Kind::AsCompleted
+                | Kind::GroupStart
+                | Kind::Stop
+                | Kind::File
+                | Kind::Lookup
+                | Kind::Stdin
+                | Kind::Stdout
+                | Kind::Handshake
+        )
+    }
 
     /// The operation, as its user calls it.
     #[must_use]
@@ -145,6 +200,17 @@ impl Kind {
             Kind::StreamDrain => "StreamWriter::drain",
             Kind::StreamClosed => "StreamWriter::wait_closed",
             Kind::Cleanup => "cleanup",
+            Kind::Wait => "wait",
+            Kind::AsCompleted => "AsCompleted::next",
+            Kind::GroupStart => "TaskGroup::start",
+            Kind::Stop => "stop_requested",
+            Kind::File => "file",
+            Kind::Process => "Child::wait",
+            Kind::Lookup => "lookup_host",
+            Kind::Connect => "connect",
+            Kind::Stdin => "stdin",
+            Kind::Stdout => "stdout",
+            Kind::Handshake => "TLS handshake",
         }
     }
 }
@@ -218,6 +284,27 @@ pub fn note_at(at: &'static Location<'static>) {
     }
 }
 
+/// As [`note_at`], where no line is known.
+#[inline]
+pub fn note_at_if_nowhere(at: &'static Location<'static>) {
+    if let Some(note) = noted()
+        && std::ptr::eq(note.at, NOWHERE)
+    {
+        NOTED.set(Some(Note { at, ..note }));
+    }
+}
+
+/// Runs what is looked at beside something else: what it notes gives way to what was noted before.
+#[inline]
+pub fn aside<R>(f: impl FnOnce() -> R) -> R {
+    let before = noted();
+    let value = f();
+    if before.is_some() {
+        NOTED.set(before);
+    }
+    value
+}
+
 /// Wipes the place. A worker calls it before each poll.
 #[inline]
 pub fn clear() {
@@ -260,7 +347,14 @@ mod tests {
         note(Kind::QueueGet, 7, NOWHERE);
         note_if_none(Kind::Sleep, 0, NOWHERE);
         note_as(Kind::ChannelRecv);
-        let noted = noted().unwrap();
-        assert_eq!((noted.kind(), noted.object()), (Kind::ChannelRecv, 7));
+        let here = Location::caller();
+        note_at_if_nowhere(here);
+        note_at_if_nowhere(NOWHERE);
+        aside(|| note(Kind::Event, 8, NOWHERE));
+        let found = noted().unwrap();
+        assert_eq!((found.kind(), found.object(), found.at), (Kind::ChannelRecv, 7, here));
+        clear();
+        aside(|| note(Kind::Event, 8, NOWHERE));
+        assert_eq!(noted().unwrap().kind(), Kind::Event);
     }
 }

@@ -112,6 +112,7 @@ pub mod tls;
 #[cfg(not(raddle_loom))]
 pub use api::{
     as_completed::{AsCompleted, AsCompletedInTime, NextCompleted, NextInTime, as_completed},
+    ask::ask,
     background::Background,
     call_graph::{CallGraph, CallGraphEntry, capture_call_graph, print_call_graph},
     callbacks::{CallHandle, call_at, call_later, call_soon},
@@ -129,7 +130,6 @@ pub use api::{
     handle::{Closed, Handle},
     histogram::{Bucket, Histogram},
     inspect::{all_tasks, current_task},
-    inspector::ask,
     metrics::{Metrics, NameMetrics, WorkerMetrics},
     protect::{Protect, protect},
     race::{Race, RaceAll, RaceTuple, race},

@@ -2,24 +2,29 @@
 
 mod common;
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Output, id};
-use std::sync::{Arc, mpsc};
+#[path = "command_support/crowd.rs"]
+mod crowd;
 
+mod command {
+    pub(crate) use super::crowd;
+
+    pub(crate) mod abuse;
+    pub(crate) mod ask;
+    pub(crate) mod folder;
+    pub(crate) mod lines;
+    pub(crate) mod stuck;
+    pub(crate) mod top;
+    #[path = "../faults/victim.rs"]
+    #[allow(dead_code, reason = "the tests of faults talk more with theirs")]
+    pub(crate) mod victim;
+}
+
+use std::process::{Command, id};
+use std::sync::Arc;
+
+use command::ask::{answer, raddle};
 use common::{runner, watch};
 use raddle::{Mutex, Queue, TaskBuilder, create_task, yield_now};
-
-fn raddle(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_raddle")).args(arguments).output().unwrap()
-}
-
-fn answer(arguments: &[&str]) -> String {
-    let output = raddle(arguments);
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 #[test]
 fn a_program_whose_only_worker_is_stuck_tells_who_waits_for_whom() {
@@ -68,6 +73,7 @@ fn what_cannot_be_asked_is_told() {
         (&["ps", "2147483646"][..], "raddle: there is no process 2147483646"),
         (&["ps", "soon"], "raddle: 'soon' is no process number"),
         (&["pstree"], "usage: raddle ps PID"),
+        (&["top", "2147483646"], "raddle: there is no process 2147483646"),
         (&["kill", "1"], "usage: raddle ps PID"),
     ];
     for (arguments, expected) in errors {
@@ -79,32 +85,14 @@ fn what_cannot_be_asked_is_told() {
     let quiet = Command::new("sleep").arg("600").spawn();
     let mut quiet = quiet.unwrap();
     let output = raddle(&["ps", &quiet.id().to_string()]);
+    let number = rustix::process::Pid::from_child(&quiet);
+    rustix::process::kill_process(number, rustix::process::Signal::STOP).unwrap();
+    common::eventually("it is told that it is stopped", || {
+        let output = raddle(&["top", &quiet.id().to_string()]);
+        String::from_utf8_lossy(&output.stderr).contains("is stopped, and answers when it goes on")
+    });
     quiet.kill().unwrap();
     quiet.wait().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("start it with RADDLE_INSPECT=1"), "{text}");
-}
-
-#[test]
-fn a_folder_that_others_can_enter_is_not_used() {
-    // In a process of its own, since it is about the environment.
-    let _watch = watch();
-    if let Some(folder) = std::env::var_os("RADDLE_TEST_FOLDER") {
-        let (tell, told) = mpsc::channel();
-        let mut runner = runner(1).on_exception(move |context| tell.send(context.error.clone()).unwrap());
-        runner.run(async {});
-        assert!(told.recv().unwrap().unwrap().contains("mode 0700"));
-        assert_eq!(Path::new(&folder).join("raddle").read_dir().unwrap().count(), 0);
-        return;
-    }
-    let folder = std::env::temp_dir().join(format!("raddle-test-{}", id()));
-    let open = folder.join("raddle");
-    std::fs::create_dir_all(&open).unwrap();
-    std::fs::set_permissions(&open, Permissions::from_mode(0o755)).unwrap();
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args(["--exact", "a_folder_that_others_can_enter_is_not_used"]);
-    again.env("RADDLE_TEST_FOLDER", &folder).env("XDG_RUNTIME_DIR", &folder).env("RADDLE_INSPECT", "1");
-    let output = again.output().unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

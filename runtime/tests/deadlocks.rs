@@ -138,10 +138,14 @@ fn nothing_can_run_is_told_from_outside() {
     let (tell, told) = std::sync::mpsc::channel();
     let looker = std::thread::spawn(move || {
         let wake: raddle::Promise<()> = told.recv().unwrap();
-        while handle.deadlocks().stalled != 2 {
+        let found = loop {
+            let found = handle.deadlocks();
+            if found.stalled == 2 {
+                break found;
+            }
             std::thread::yield_now();
-        }
-        let text = handle.deadlocks().to_string();
+        };
+        let text = found.to_string();
         assert!(text.starts_with("nothing can run: 2 tasks wait"), "{text}");
         wake.set(()).unwrap();
     });
@@ -153,6 +157,71 @@ fn nothing_can_run_is_told_from_outside() {
         child.cancel();
     });
     looker.join().unwrap();
+}
+
+/// Whether `stalled` tasks are told while main waits for an event, and a task for what `future` gives: looked at by a
+/// thread when both wait, which wakes main in the end. `keep` is what it keeps meanwhile.
+fn stalled_beside<F, K>(future: impl FnOnce() -> F + Send, keep: impl FnOnce(&Handle) -> K + Send + 'static) -> usize
+where
+    F: Future<Output = ()> + Send + 'static,
+    K: 'static,
+{
+    let mut runner = runner(2);
+    let handle = runner.handle();
+    let event = Arc::new(Event::new());
+    let set = event.clone();
+    let looker = std::thread::spawn(move || {
+        let kept = keep(&handle);
+        let mut told = usize::MAX;
+        // Looked at a few times: a worker may be busy with its own affairs.
+        for _ in 0..20 {
+            while handle.metrics().workers_parked < 2 || handle.all_tasks().len() < 2 {
+                std::thread::yield_now();
+            }
+            told = told.min(handle.deadlocks().stalled);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        drop(kept);
+        set.set();
+        told
+    });
+    runner.run(async move {
+        let task = create_task(future());
+        event.wait().await;
+        task.cancel();
+    });
+    looker.join().unwrap()
+}
+
+#[test]
+fn nothing_can_run_is_not_told_where_something_known_can_wake_a_task() {
+    let _watch = watch();
+    let event = || async { Event::new().wait().await };
+    // A listener to a signal is known to all runtimes of the process, and other tests run beside this one.
+    assert_eq!(stalled_beside(event, Handle::clone), 0, "another handle may create a task");
+    assert_eq!(stalled_beside(|| async { sleep(Duration::from_secs(600)).await }, |_| ()), 0, "a timer");
+    let socket = || async {
+        let socket = raddle::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        _ = socket.recv(&mut [0]).await;
+    };
+    assert_eq!(stalled_beside(socket, |_| ()), 0, "a socket");
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let job = || async move { to_thread(move || _ = ended.recv()).await.unwrap() };
+    assert_eq!(stalled_beside(job, |_| end), 0, "a blocking call");
+    let foreign = || {
+        let mut wakers = Vec::new();
+        std::future::poll_fn(move |cx| {
+            wakers.push(cx.waker().clone());
+            std::task::Poll::<()>::Pending
+        })
+    };
+    assert_eq!(stalled_beside(foreign, |_| ()), 0, "another library has a waker");
+    let signal = || async {
+        let mut signals = raddle::signal::signal(raddle::Signal::USR2).unwrap();
+        // The last of them is the one that is told.
+        raddle::race((async { signals.recv().await }, async { Event::new().wait().await })).await;
+    };
+    assert_eq!(stalled_beside(signal, |_| ()), 0, "a signal is listened to");
 }
 
 #[test]

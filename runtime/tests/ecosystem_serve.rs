@@ -54,6 +54,33 @@ fn a_connection_is_kept_for_many_requests() {
 }
 
 #[test]
+fn an_idle_connection_waits_for_its_socket_in_the_line_that_serves() {
+    let _watch = watch();
+    runner(2).run(async {
+        let server = served(router()).await;
+        let mut client = Client::to(server.address).await;
+        assert_eq!(client.get("/").await.status(), 200);
+        let idle = || {
+            let tasks = raddle::all_tasks();
+            let is_connection = |task: &&raddle::TaskInfo| task.future.contains("attend");
+            tasks.iter().find(is_connection).and_then(|task| Some((task.waiting.clone()?, task.spawned_at)))
+        };
+        let (wait, spawned_at) = loop {
+            match idle() {
+                Some(seen) => break seen,
+                None => raddle::yield_now().await,
+            }
+        };
+        assert_eq!(wait.op, "readable fd");
+        assert!(matches!(wait.on, raddle::WaitsOn::Fd(_)), "{wait}");
+        let at = wait.at.unwrap();
+        assert_eq!(at, spawned_at);
+        assert!(at.file().contains("tests/"), "{at}");
+        server.end().await;
+    });
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order() {
     let _watch = watch();
     runner(2).run(async {

@@ -24,6 +24,13 @@ pub(crate) struct Raddle {
     workers: usize,
 }
 
+impl Raddle {
+    /// One that may be looked into from outside, or must not.
+    pub(crate) fn inspected(workers: usize, inspect: bool) -> Raddle {
+        Raddle { runner: Runner::new().workers(workers).inspect(inspect), workers }
+    }
+}
+
 impl Engine for Raddle {
     const NAME: &'static str = "raddle";
 

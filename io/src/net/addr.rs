@@ -5,10 +5,12 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::context;
+use crate::waiting::{self, Kind};
 
 /// Something that names one or several socket addresses: a [`SocketAddr`], `"host:port"`, `("host", port)` and the
 /// like. Addresses written as numbers are understood in place; names are looked up by the runtime, off its workers.
@@ -111,7 +113,9 @@ pub fn lookup_host(host: impl ToSocketAddrs) -> Resolve {
 impl Future for Resolve {
     type Output = io::Result<Vec<SocketAddr>>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let caller = Location::caller();
         loop {
             match std::mem::replace(&mut self.0, State::Done) {
                 State::One(address) => return Poll::Ready(Ok(vec![address])),
@@ -123,6 +127,7 @@ impl Future for Resolve {
                 State::LookUp(host, mut look_up) => {
                     let Poll::Ready(result) = look_up.as_mut().poll(cx) else {
                         self.0 = State::LookUp(host, look_up);
+                        waiting::note(Kind::Lookup, 0, caller);
                         return Poll::Pending;
                     };
                     return Poll::Ready(

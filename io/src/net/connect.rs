@@ -13,7 +13,8 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -25,6 +26,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto};
 use super::addr::{Resolve, at, no_address};
 use super::tcp_stream::TcpStream;
 use crate::sleep::{Sleep, sleep};
+use crate::waiting::{self, Kind};
 
 const TRIED: &str = "cannot connect to";
 
@@ -135,6 +137,12 @@ impl Connect {
         }
     }
 
+    /// Notes the attempt that was begun first.
+    fn note(&self, caller: &'static Location<'static>) {
+        let fd = self.racing.first().map_or(0, |attempt| attempt.stream.as_raw_fd().unsigned_abs());
+        waiting::note(Kind::Connect, fd, caller);
+    }
+
     #[cold]
     fn failure(&mut self) -> io::Error {
         match self.error.take() {
@@ -153,9 +161,16 @@ impl Connect {
 impl Future for Connect {
     type Output = io::Result<TcpStream>;
 
+    // Whoever awaits it is who is told to wait.
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        ready!(this.poll_resolve(cx))?;
+        let caller = Location::caller();
+        let resolved = this.poll_resolve(cx);
+        if resolved.is_pending() {
+            waiting::note(Kind::Lookup, 0, caller);
+        }
+        ready!(resolved)?;
         loop {
             if let Some(stream) = this.poll_racing(cx) {
                 // The others are closed now: whoever awaited this may keep it for a while.
@@ -165,10 +180,14 @@ impl Future for Connect {
             if this.left.len() == 0 {
                 return match this.racing.is_empty() {
                     true => Poll::Ready(Err(this.failure())),
-                    false => Poll::Pending,
+                    false => {
+                        this.note(caller);
+                        Poll::Pending
+                    }
                 };
             }
             if !this.is_time(cx) {
+                this.note(caller);
                 return Poll::Pending;
             }
             if let Some(address) = this.left.next() {

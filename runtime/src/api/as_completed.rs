@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -12,6 +13,7 @@ use raddle_io::{Sleep, TimeoutError, budget, sleep};
 use super::ends::Ends;
 use super::task::Task;
 use crate::task::error::TaskError;
+use crate::waiting::{self, Kind};
 
 /// Gives the results of tasks in the order in which the tasks end, each with its place in `tasks`.
 ///
@@ -50,7 +52,7 @@ pub fn as_completed<T>(tasks: impl IntoIterator<Item = Task<T>>) -> AsCompleted<
     for (index, task) in tasks.iter().flatten().enumerate() {
         ends.watch(task.task(), index);
     }
-    AsCompleted { left: tasks.len(), tasks, ends, detach: false }
+    AsCompleted { left: tasks.len(), tasks, ends, detach: false, at: Location::caller() }
 }
 
 /// Results in order of completion. Made by [`as_completed`].
@@ -61,6 +63,7 @@ pub struct AsCompleted<T> {
     ends: Arc<Ends>,
     left: usize,
     detach: bool,
+    at: &'static Location<'static>,
 }
 
 impl<T> AsCompleted<T> {
@@ -100,7 +103,10 @@ impl<T> AsCompleted<T> {
             return Poll::Ready(None);
         }
         ready!(budget::poll_remaining(cx));
-        let Some(index) = self.ends.pop(cx) else { return Poll::Pending };
+        let Some(index) = self.ends.pop(cx) else {
+            waiting::note(Kind::AsCompleted, 0, self.at);
+            return Poll::Pending;
+        };
         budget::take(1);
         self.left -= 1;
         let mut task = self.tasks[index].take().expect("a task ends once");

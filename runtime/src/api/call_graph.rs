@@ -1,6 +1,6 @@
 //! Who awaits whom, across tasks: asyncio's call graph.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -8,10 +8,11 @@ use std::time::Duration;
 use raddle_io::Instant;
 
 use super::deadlock::{Deadlocks, Named, edges, look};
+use super::inspect::Shortened;
 use crate::scheduler::context;
 use crate::scheduler::shared::Shared;
 use crate::task::id::TaskId;
-use crate::task::status::TaskInfo;
+use crate::task::status::{Polled, TaskInfo};
 use crate::task::wait_info::WaitInfo;
 
 /// Which task of this runtime awaits which, what each waits for, and who waits for each other: a picture of the moment.
@@ -34,7 +35,7 @@ use crate::task::wait_info::WaitInfo;
 /// ```
 pub fn capture_call_graph() -> CallGraph {
     let nothing = || CallGraph { tasks: Vec::new(), deadlocks: Deadlocks::default(), taken: Instant::now() };
-    context::current().map_or_else(nothing, |worker| CallGraph::of(&worker.shared))
+    context::current().map_or_else(nothing, |worker| CallGraph::of(&worker.shared, 0))
 }
 
 /// Writes [`capture_call_graph`] to standard output, as a tree: each task below the one that awaits it.
@@ -69,14 +70,16 @@ pub struct CallGraphEntry {
 }
 
 impl CallGraph {
-    pub(super) fn of(shared: &Shared) -> CallGraph {
+    /// `own` of the runtime's handles are those of who looks.
+    pub(super) fn of(shared: &Shared, own: usize) -> CallGraph {
         let taken = shared.clock().now();
-        let (seen, deadlocks) = look(shared);
+        let (seen, deadlocks) = look(shared, own);
         let edges = edges(&seen);
-        let ids: Vec<TaskId> = seen.iter().map(|seen| seen.info.id).collect();
+        let ids: Vec<TaskId> = seen.iter().map(|seen| seen.id).collect();
+        let mut shortened = Shortened::default();
         let mut tasks: Vec<_> = seen
-            .into_iter()
-            .map(|seen| CallGraphEntry { task: seen.info, awaits: Vec::new(), awaited_by: Vec::new() })
+            .iter()
+            .map(|seen| CallGraphEntry { task: seen.info(&mut shortened), awaits: Vec::new(), awaited_by: Vec::new() })
             .collect();
         for (at, others) in edges.into_iter().enumerate() {
             for (other, noted) in others {
@@ -105,8 +108,11 @@ impl CallGraph {
     /// A task of the graph.
     #[must_use]
     pub fn get(&self, id: TaskId) -> Option<&CallGraphEntry> {
-        let place = self.tasks.binary_search_by_key(&id, |entry| entry.task.id).ok()?;
-        Some(&self.tasks[place])
+        Some(&self.tasks[self.place(id)?])
+    }
+
+    fn place(&self, id: TaskId) -> Option<usize> {
+        self.tasks.binary_search_by_key(&id, |entry| entry.task.id).ok()
     }
 }
 
@@ -121,7 +127,12 @@ impl fmt::Display for Line<'_> {
         let Line { graph, entry } = self;
         let TaskInfo { status, future, spawned_at, waiting, .. } = &entry.task;
         let task = Named(&entry.task);
-        write!(f, "{task} {status} fut={future} spawned at {}:{}", spawned_at.file(), spawned_at.line())?;
+        write!(f, "{task} {status}")?;
+        if let Some(Polled { worker, since }) = entry.task.polled {
+            write!(f, " on worker {worker}")?;
+            since.map_or(Ok(()), |since| write!(f, " for {since:.1?}"))?;
+        }
+        write!(f, " fut={future} spawned at {}:{}", spawned_at.file(), spawned_at.line())?;
         match waiting {
             Some(wait) => write!(f, ", waits {:.1?} in {wait}", graph.waited(wait)),
             None => Ok(()),
@@ -140,7 +151,8 @@ fn add_groups(tasks: &mut [CallGraphEntry]) {
     for child in 0..tasks.len() {
         let TaskInfo { id, parent, is_group_child, .. } = tasks[child].task;
         if let Some(&run) = parent.filter(|_| is_group_child).and_then(|parent| runs.get(&parent))
-            && !tasks[run].awaits.contains(&id)
+            // Not those that it awaits besides: of all the tasks that wait for one, they are the few.
+            && !tasks[child].awaited_by.contains(&tasks[run].task.id)
         {
             tasks[run].awaits.push(id);
             let run = tasks[run].task.id;
@@ -151,13 +163,15 @@ fn add_groups(tasks: &mut [CallGraphEntry]) {
 
 impl fmt::Display for CallGraph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut tree = Tree { graph: self, shown: HashSet::new() };
-        let awaited: HashSet<TaskId> = self.tasks.iter().flat_map(|entry| &entry.awaits).copied().collect();
-        let roots = self.tasks.iter().filter(|entry| !awaited.contains(&entry.task.id));
+        let mut tree = Tree { graph: self, shown: vec![false; self.tasks.len()] };
+        let mut is_awaited = vec![false; self.tasks.len()];
+        let awaited = self.tasks.iter().flat_map(|entry| &entry.awaits);
+        awaited.filter_map(|id| self.place(*id)).for_each(|place| is_awaited[place] = true);
+        let roots = (0..self.tasks.len()).filter(|place| !is_awaited[*place]);
         // Those that no root leads to await each other.
-        for entry in roots.chain(&self.tasks) {
-            if !tree.shown.contains(&entry.task.id) {
-                tree.write(f, entry)?;
+        for place in roots.chain(0..self.tasks.len()) {
+            if !tree.shown[place] {
+                tree.write(f, place)?;
             }
         }
         self.deadlocks.fmt(f)
@@ -167,23 +181,25 @@ impl fmt::Display for CallGraph {
 /// A tree being written; each task once with what is below it.
 struct Tree<'a> {
     graph: &'a CallGraph,
-    shown: HashSet<TaskId>,
+    /// By place.
+    shown: Vec<bool>,
 }
 
-impl<'a> Tree<'a> {
+impl Tree<'_> {
     /// Without recursion: tasks may await each other a million deep.
-    fn write(&mut self, f: &mut fmt::Formatter<'_>, root: &'a CallGraphEntry) -> fmt::Result {
+    fn write(&mut self, f: &mut fmt::Formatter<'_>, root: usize) -> fmt::Result {
         // What is still to be written, the last first, with its depth.
         let mut rest = vec![(root, 0)];
-        while let Some((entry, depth)) = rest.pop() {
+        while let Some((place, depth)) = rest.pop() {
+            let entry = &self.graph.tasks[place];
             write!(f, "{:indent$}", "", indent = 2 * depth)?;
-            if !self.shown.insert(entry.task.id) {
+            if std::mem::replace(&mut self.shown[place], true) {
                 writeln!(f, "{} (as above)", Named(&entry.task))?;
                 continue;
             }
             writeln!(f, "{}", self.graph.line_of(entry))?;
-            let below = entry.awaits.iter().rev().filter_map(|id| self.graph.get(*id));
-            rest.extend(below.map(|entry| (entry, depth + 1)));
+            let below = entry.awaits.iter().rev().filter_map(|id| self.graph.place(*id));
+            rest.extend(below.map(|place| (place, depth + 1)));
         }
         Ok(())
     }

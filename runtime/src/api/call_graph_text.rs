@@ -1,8 +1,9 @@
 //! A call graph for those who are not in the program: a list, and JSON.
 
-use std::fmt::{Display, Write};
+use std::fmt::Write;
 
 use super::call_graph::{CallGraph, CallGraphEntry};
+use super::json::{list, or_null, quote};
 use crate::task::id::TaskId;
 use crate::task::wait_info::{WaitInfo, WaitsOn};
 
@@ -56,38 +57,5 @@ impl CallGraph {
         };
         let (op, at, seconds) = (quote(wait.op), or_null(wait.at.map(quote)), self.waited(wait).as_secs_f64());
         format!(r#"{{"op":{op},"at":{at},"seconds":{seconds:.1}{on}}}"#)
-    }
-}
-
-fn list<T>(items: &[T], to_json: impl Fn(&T) -> String) -> String {
-    format!("[{}]", items.iter().map(to_json).collect::<Vec<_>>().join(","))
-}
-
-fn or_null(value: Option<impl Display>) -> String {
-    value.map_or_else(|| "null".to_owned(), |value| value.to_string())
-}
-
-/// A string of JSON.
-fn quote(text: impl Display) -> String {
-    let mut quoted = String::from('"');
-    for c in text.to_string().chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => _ = write!(quoted, "\\u{:04x}", u32::from(c)),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quoted_text_is_json() {
-        let text = "a \"name\" with \\ and \n and \u{1} and ü";
-        assert_eq!(serde_json::from_str::<String>(&quote(text)).unwrap(), text);
     }
 }

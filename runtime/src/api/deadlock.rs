@@ -11,12 +11,15 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::inspect::{Seen, tasks_of};
+use super::inspect::{Seen, Shortened, tasks_of};
+use crate::process;
 use crate::scheduler::report::ExceptionContext;
 use crate::scheduler::shared::Shared;
+use crate::shim::atomic::Ordering;
+use crate::signal;
 use crate::task::id::TaskId;
 use crate::task::status::TaskInfo;
-use crate::task::wait_info::{WaitInfo, WaitsOn};
+use crate::task::wait_info::WaitsOn;
 
 /// What keeps a runtime's tasks from going on. Made by [`Handle::deadlocks`](crate::Handle::deadlocks).
 #[derive(Clone, Debug, Default)]
@@ -24,8 +27,10 @@ use crate::task::wait_info::{WaitInfo, WaitsOn};
 pub struct Deadlocks {
     /// Tasks that wait for each other.
     pub cycles: Vec<Deadlock>,
-    /// A hint: so many tasks wait, none can run, and there is no timer, socket, signal or blocking call that could change
-    /// that: only a plain thread. 0 if that is not so.
+    /// A hint: so many tasks wait, none can run, and this runtime knows of nothing that could change that: no timer, no
+    /// socket, no signal that is listened to, no blocking call, no standard input that is waited for, no handle but that of
+    /// whoever asks, and no waker in another library's hands. What is left is a plain thread, or another runtime, that has
+    /// a promise, a queue or the like of theirs. 0 if that is not so.
     pub stalled: usize,
 }
 
@@ -48,24 +53,24 @@ impl Deadlocks {
     }
 }
 
-/// Looks at all tasks, and for those that wait for each other.
-pub(super) fn look(shared: &Shared) -> (Vec<Seen>, Deadlocks) {
+/// Looks at all tasks, and for those that wait for each other. `own` of the runtime's handles are those of who looks.
+pub(super) fn look(shared: &Shared, own: usize) -> (Vec<Seen>, Deadlocks) {
     let first = tasks_of(shared);
     let mut cycles = cycles_of(&first);
     if cycles.is_empty() {
-        let stalled = stalled(shared, &first);
+        let stalled = stalled(shared, &first, own);
         return (first, Deadlocks { cycles, stalled });
     }
     let second = tasks_of(shared);
     let again = cycles_of(&second);
     cycles.retain(|cycle| again.iter().any(|other| cycle.is_same(other)));
-    let stalled = stalled(shared, &second);
+    let stalled = stalled(shared, &second, own);
     (second, Deadlocks { cycles, stalled })
 }
 
 /// Reports the tasks that wait for each other, each cycle once: `known` has the first task of those that were found before.
 pub(super) fn report_deadlocks(shared: &Shared, known: &mut Vec<TaskId>) {
-    let (_, Deadlocks { cycles, .. }) = look(shared);
+    let (_, Deadlocks { cycles, .. }) = look(shared, 0);
     let found = cycles.iter().map(|cycle| cycle.tasks[0].id).collect();
     let before = std::mem::replace(known, found);
     for cycle in cycles.iter().filter(|cycle| !before.contains(&cycle.tasks[0].id)) {
@@ -74,19 +79,30 @@ pub(super) fn report_deadlocks(shared: &Shared, known: &mut Vec<TaskId>) {
 }
 
 /// How many tasks wait, if nothing this runtime knows of can wake any.
-fn stalled(shared: &Shared, tasks: &[Seen]) -> usize {
-    let waits_for_signal = |seen: &Seen| seen.info.waiting.as_ref().is_some_and(WaitInfo::is_for_signal);
-    let can_go_on = |seen: &Seen| !seen.is_idle || waits_for_signal(seen);
-    if tasks.iter().any(can_go_on) || shared.is_expecting() { 0 } else { tasks.len() }
+fn stalled(shared: &Shared, tasks: &[Seen], own: usize) -> usize {
+    // Relaxed: a hint.
+    let has_others = shared.handles.load(Ordering::Relaxed) > own;
+    let is_expecting = has_others || shared.is_expecting() || signal::is_any_listened_to() || process::is_stdin_read();
+    if is_expecting || tasks.iter().any(can_go_on) { 0 } else { tasks.len() }
+}
+
+/// Whether a task runs, or waits for something that this runtime does not see coming.
+fn can_go_on(task: &Seen) -> bool {
+    !task.is_idle
+        || match &task.waiting {
+            Some(wait) => wait.is_for_stop(),
+            // Another library's future: somebody has its waker, unless it never asked for any.
+            None => task.wakers > 0,
+        }
 }
 
 /// Whom each task waits for, by their places, and whether it has said so itself.
 pub(super) fn edges(tasks: &[Seen]) -> Vec<Vec<(usize, bool)>> {
-    let places: HashMap<TaskId, usize> = tasks.iter().enumerate().map(|(at, seen)| (seen.info.id, at)).collect();
+    let places: HashMap<TaskId, usize> = tasks.iter().enumerate().map(|(at, seen)| (seen.id, at)).collect();
     let place = |id: Option<TaskId>| id.and_then(|id| places.get(&id).copied());
     let mut edges = vec![Vec::new(); tasks.len()];
     for (at, seen) in tasks.iter().enumerate() {
-        let noted = seen.info.waiting.as_ref().and_then(|wait| match wait.on {
+        let noted = seen.waiting.as_ref().and_then(|wait| match wait.on {
             WaitsOn::Task(id) => Some(id),
             WaitsOn::Lock { held_by, .. } => held_by,
             _ => None,
@@ -95,7 +111,8 @@ pub(super) fn edges(tasks: &[Seen]) -> Vec<Vec<(usize, bool)>> {
     }
     for (at, seen) in tasks.iter().enumerate() {
         if let Some(other) = place(seen.awaited_by)
-            && !edges[other].contains(&(at, true))
+            // What a task has said itself comes first, and is one.
+            && edges[other].first() != Some(&(at, true))
         {
             edges[other].push((at, false));
         }
@@ -139,8 +156,9 @@ fn cycles_of(tasks: &[Seen]) -> Vec<Deadlock> {
 /// The cycle along a path, whose last edge is `noted` or not; the flag of the first place is that of the edge to it.
 fn cycle(tasks: &[Seen], path: &[(usize, bool)], noted: bool) -> Deadlock {
     let all_noted = noted && path.iter().skip(1).all(|(_, noted)| *noted);
-    let is_certain = all_noted && path.iter().all(|(place, _)| tasks[*place].has_one_waker);
-    Deadlock { tasks: path.iter().map(|(place, _)| tasks[*place].info.clone()).collect(), is_certain }
+    let is_certain = all_noted && path.iter().all(|(place, _)| tasks[*place].wakers == 1);
+    let mut shortened = Shortened::default();
+    Deadlock { tasks: path.iter().map(|(place, _)| tasks[*place].info(&mut shortened)).collect(), is_certain }
 }
 
 impl Deadlock {
@@ -180,13 +198,11 @@ impl fmt::Display for Deadlocks {
         self.cycles.iter().try_for_each(|cycle| cycle.fmt(f))?;
         match self.stalled {
             0 => Ok(()),
-            1 => {
-                writeln!(f, "nothing can run: 1 task waits, with no timer, socket, signal or blocking call to wake it")
+            n => {
+                let tasks = if n == 1 { "1 task waits" } else { &format!("{n} tasks wait") };
+                let known = "timer, socket, signal, blocking call or handle of the runtime";
+                writeln!(f, "nothing can run: {tasks}, and there is no {known}; only another thread can wake one")
             }
-            n => writeln!(
-                f,
-                "nothing can run: {n} tasks wait, with no timer, socket, signal or blocking call to wake one"
-            ),
         }
     }
 }
@@ -198,6 +214,8 @@ impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let TaskInfo { id, name, .. } = self.0;
         write!(f, "Task-{id}")?;
-        if **name == *format!("Task-{id}") { Ok(()) } else { write!(f, " '{name}'") }
+        let is_default = name.strip_prefix("Task-").and_then(|number| number.parse().ok()) == Some(id.0);
+        // In one line, whatever it was called.
+        if is_default { Ok(()) } else { write!(f, " '{}'", name.escape_debug()) }
     }
 }

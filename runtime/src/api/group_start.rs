@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::harness::join::Counted;
 use crate::sync::{Pending, Promise, promise};
 use crate::task::error::TaskError;
+use crate::waiting::{self, Kind};
 
 /// By which a task says that it is ready. Given to the closure of [`TaskGroup::start`](crate::TaskGroup::start).
 #[derive(Debug)]
@@ -50,8 +52,13 @@ impl<V> Start<V> {
 impl<V> Future for Start<V> {
     type Output = Result<V, TaskError>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.pending).poll(cx).map(|reported| {
+        let polled = Pin::new(&mut self.pending).poll(cx);
+        if polled.is_pending() {
+            waiting::note(Kind::GroupStart, 0, Location::caller());
+        }
+        polled.map(|reported| {
             reported.map_err(|_| {
                 let seen = self.task.task().state().snapshot();
                 let cancelled = seen.is_cancelling() || seen.is_cancelled();

@@ -10,13 +10,14 @@ use super::block_on::block_on_thread;
 use super::call_graph::CallGraph;
 use super::callbacks::{self, CallHandle};
 use super::deadlock::{self, Deadlocks};
-use super::inspect::tasks_of;
+use super::inspect::infos_of;
 use super::metrics::Metrics;
 use super::spawn::{NO_RUNTIME, create_on};
 use super::task::Task;
 use crate::scheduler::context;
 use crate::scheduler::phase::Phase;
 use crate::scheduler::shared::Shared;
+use crate::shim::atomic::Ordering;
 use crate::task::status::TaskInfo;
 
 /// A runtime, reachable from any thread.
@@ -29,10 +30,28 @@ use crate::task::status::TaskInfo;
 ///     assert_eq!(raddle::to_thread(|| thread.join().unwrap()).await.unwrap(), 5);
 /// });
 /// ```
-#[derive(Clone)]
 pub struct Handle(pub(super) Arc<Shared>);
 
+impl Clone for Handle {
+    fn clone(&self) -> Handle {
+        Handle::of(self.0.clone())
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Relaxed: for those who look whether there are any.
+        self.0.handles.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Handle {
+    pub(super) fn of(shared: Arc<Shared>) -> Handle {
+        // Relaxed: as above.
+        shared.handles.fetch_add(1, Ordering::Relaxed);
+        Handle(shared)
+    }
+
     /// The runtime that this thread is a worker of.
     ///
     /// # Panics
@@ -44,7 +63,7 @@ impl Handle {
 
     /// The runtime that this thread is a worker of, if it is one.
     pub fn try_current() -> Option<Handle> {
-        context::current().map(|worker| Handle(worker.shared.clone()))
+        context::current().map(|worker| Handle::of(worker.shared.clone()))
     }
 
     /// Starts a task on this runtime: asyncio's `run_coroutine_threadsafe`.
@@ -113,13 +132,13 @@ impl Handle {
     /// Every task of this runtime that has not ended, in order of their numbers, with what each waits for: from any
     /// thread, whatever the workers are doing. See [`all_tasks`](crate::all_tasks).
     pub fn all_tasks(&self) -> Vec<TaskInfo> {
-        tasks_of(&self.0).into_iter().map(|seen| seen.info).collect()
+        infos_of(&self.0)
     }
 
     /// Who awaits whom in this runtime, from any thread, whatever the workers are doing. See
     /// [`capture_call_graph`](crate::capture_call_graph).
     pub fn call_graph(&self) -> CallGraph {
-        CallGraph::of(&self.0)
+        CallGraph::of(&self.0, 1)
     }
 
     /// Looks for tasks that wait for each other: over locks, or over awaiting one another.
@@ -145,7 +164,7 @@ impl Handle {
     /// });
     /// ```
     pub fn deadlocks(&self) -> Deadlocks {
-        deadlock::look(&self.0).1
+        deadlock::look(&self.0, 1).1
     }
 
     /// Numbers about the runtime's work so far, from any thread, whatever the workers are doing.

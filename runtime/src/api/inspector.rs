@@ -3,32 +3,44 @@
 //! A thread of its own, so that it answers when every worker is stuck, and sleeps when nobody asks. It is there only where
 //! it was asked for. Each connection is one question, a line, and one answer, until its end.
 //!
-//! Who may ask: the program's own user, and root. The sockets lie in a folder that is the user's alone (mode 0700, else it
-//! is not used), and the kernel says who is at the other end.
+//! Who may ask: the program's own user, and root (`inspection_folder.rs`).
+//!
+//! **What askers can do to the program.** It keeps at most [`MOST_ASKERS`] connections, so they cost it no more files, and
+//! at most [`MOST_ANSWERS`] answers, so they cost it a few of its own lists in memory. Nobody is waited for: reads and writes
+//! do not block, whoever stands still is sent away, soon if others wait, and where all places are taken, one that has not
+//! said anything yet makes room for one that comes. Who asks the same gets the same answer. Answers are made while there is an [`Allowance`]: in the long run a quarter of a core.
+//!
+//! **What the thread may do to the workers.** It takes no lock for longer than it takes to copy a pointer, but that of
+//! an arena's list of chunks, for a page at a time (`task/arena.rs`), which a worker needs to map a mebibyte more.
 
-use std::fs::{self, DirBuilder};
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
-use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::collections::HashSet;
+use std::fs;
+use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{geteuid, getpid};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::getpid;
+use rustix::time::{ClockId, clock_gettime};
 
+use super::asker::Asker;
 use super::call_graph::CallGraph;
+use super::inspection_folder::{own_folder, prepare, sweep};
+use super::summary::Summary;
 use crate::scheduler::report::{ExceptionContext, catch, report};
 use crate::scheduler::shared::Shared;
-use crate::shim::atomic::{AtomicU32, Ordering};
+use crate::shim::Mutex;
+use crate::shim::atomic::{AtomicBool, Ordering};
 
-/// A client that is slower than this gets no answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// No question is longer.
-const LONGEST_QUESTION: u64 = 64;
+/// So many connections are kept at a time.
+const MOST_ASKERS: usize = 16;
+/// So many answers are being written at a time.
+const MOST_ANSWERS: usize = 4;
+/// After the system has refused a connection.
+const REST: Duration = Duration::from_millis(100);
 
 /// The thread; dropping this ends it.
 pub(super) struct Inspector {
@@ -39,31 +51,39 @@ pub(super) struct Inspector {
 }
 
 impl Inspector {
-    /// Starts one for a runtime; says so through `on_exception` if it cannot.
+    /// Starts one for a runtime. The first in a process that cannot be started says so through `on_exception`.
     pub(super) fn start(shared: &Arc<Shared>) -> Option<Inspector> {
+        static TOLD: AtomicBool = AtomicBool::new(false);
         Inspector::try_start(shared)
             .inspect_err(|error| {
-                let context = ExceptionContext::new("this runtime cannot be inspected from outside");
-                shared.report(&context.with_error(error.to_string()));
+                // Relaxed: who is first tells.
+                if !TOLD.swap(true, Ordering::Relaxed) {
+                    let context = ExceptionContext::new("this runtime cannot be inspected from outside");
+                    shared.report(&context.with_error(error.to_string()));
+                }
             })
             .ok()
     }
 
     fn try_start(shared: &Arc<Shared>) -> io::Result<Inspector> {
-        static RUNTIMES: AtomicU32 = AtomicU32::new(1);
+        /// How many there were. Under the lock nobody else of this process is between `bind` and `listen`.
+        static RUNTIMES: Mutex<u32> = Mutex::new(0);
+        let mut runtimes = RUNTIMES.lock();
         let folder = own_folder();
         prepare(&folder)?;
-        // Relaxed: only the number counts.
-        let number = RUNTIMES.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!("{}-{number}.sock", getpid()));
+        sweep(&folder);
+        *runtimes += 1;
+        let path = folder.join(format!("{}-{}.sock", getpid(), *runtimes));
         // One that an earlier process with this number has left behind.
         _ = fs::remove_file(&path);
-        let listener = UnixListener::bind(&path)?;
+        let bound = UnixListener::bind(&path);
+        let listener = bound.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        drop(runtimes);
         listener.set_nonblocking(true)?;
         let (hold, held) = UnixStream::pair()?;
         let runtime = Arc::downgrade(shared);
         let thread = thread::Builder::new().name(format!("{}-inspect", shared.config.name));
-        let thread = thread.spawn(move || serve(&listener, &held, &runtime))?;
+        let thread = thread.spawn(move || Desk::new(&listener, &held, &runtime).serve())?;
         Ok(Inspector { path, hold: Some(hold), thread: Some(thread) })
     }
 }
@@ -77,120 +97,182 @@ impl Drop for Inspector {
     }
 }
 
-fn serve(listener: &UnixListener, held: &UnixStream, runtime: &Weak<Shared>) {
-    loop {
-        let mut fds = [PollFd::new(listener, PollFlags::IN), PollFd::new(held, PollFlags::IN)];
-        if poll(&mut fds, None).is_err() {
-            continue;
-        }
-        let Some(shared) = runtime.upgrade().filter(|_| fds[1].revents().is_empty()) else { return };
-        let Ok((client, _)) = listener.accept() else { continue };
-        // A client that goes away has no answer to complain about.
-        if let Err(panic) = catch(|| _ = answer(client, &shared)) {
-            let context = ExceptionContext::new("the inspection panicked").with_panic(panic.message());
-            report(shared.config.on_exception.as_ref(), &context);
-        }
-    }
+/// Where questions are asked.
+struct Desk<'a> {
+    listener: &'a UnixListener,
+    held: &'a UnixStream,
+    runtime: &'a Weak<Shared>,
+    askers: Vec<Asker>,
+    /// The system has refused a connection: not before this is it asked for the next.
+    resting: Option<Instant>,
+    allowance: Allowance,
+    began: Instant,
 }
 
-fn answer(mut client: UnixStream, shared: &Shared) -> io::Result<()> {
-    let peer = rustix::net::sockopt::socket_peercred(client.as_fd())?;
-    if peer.uid != geteuid() && !peer.uid.is_root() {
-        return Ok(());
+impl<'a> Desk<'a> {
+    fn new(listener: &'a UnixListener, held: &'a UnixStream, runtime: &'a Weak<Shared>) -> Desk<'a> {
+        let now = Instant::now();
+        Desk { listener, held, runtime, askers: Vec::new(), resting: None, allowance: Allowance::new(now), began: now }
     }
-    client.set_nonblocking(false)?;
-    client.set_read_timeout(Some(PATIENCE))?;
-    client.set_write_timeout(Some(PATIENCE))?;
-    let mut question = String::new();
-    (&client).take(LONGEST_QUESTION).read_to_string(&mut question)?;
-    let graph = CallGraph::of(shared);
-    let answer = match question.trim() {
-        "ps" => graph.list(),
-        "pstree" => graph.to_string(),
-        "json" => graph.to_json(),
-        other => format!("no such question: {other}; there are ps, pstree and json\n"),
-    };
-    client.write_all(answer.as_bytes())
-}
 
-/// Where this process puts its sockets.
-fn own_folder() -> PathBuf {
-    match std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()) {
-        Some(folder) => PathBuf::from(folder).join("raddle"),
-        None => PathBuf::from(format!("/tmp/raddle-{}", geteuid().as_raw())),
-    }
-}
-
-/// Makes the folder, or sees that it is this user's alone.
-fn prepare(folder: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(io::Error::new(error.kind(), format!("cannot make {}: {error}", folder.display())))
-        }
-        _ if is_of(folder, geteuid().as_raw()) => Ok(()),
-        _ => {
-            let text = format!("{} has to be a folder of this user alone (mode 0700), and is not", folder.display());
-            Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
-        }
-    }
-}
-
-/// Whether a folder belongs to that user, and to nobody else.
-fn is_of(folder: &Path, user: u32) -> bool {
-    // Of a link it is the link that is looked at, which is no folder.
-    fs::symlink_metadata(folder).is_ok_and(|seen| seen.is_dir() && seen.uid() == user && seen.mode() & 0o077 == 0)
-}
-
-/// Asks the runtimes of a process: `ps`, `pstree` or `json`. One answer for each.
-///
-/// # Errors
-/// When there is no such process, or it answers no questions: it was not asked to.
-#[doc(hidden)]
-pub fn ask(process: u32, question: &str) -> io::Result<Vec<String>> {
-    let no_process = |_| io::Error::new(io::ErrorKind::NotFound, format!("there is no process {process}"));
-    let user = fs::metadata(format!("/proc/{process}")).map_err(no_process)?.uid();
-    let mut folders = vec![PathBuf::from(format!("/run/user/{user}/raddle")), format!("/tmp/raddle-{user}").into()];
-    if !folders.contains(&own_folder()) {
-        folders.push(own_folder());
-    }
-    let mut answers = Vec::new();
-    for folder in folders.iter().filter(|folder| is_of(folder, user)) {
-        for path in sockets_of(folder, process)? {
-            // One that refuses is left of a runtime that has ended.
-            if let Ok(server) = UnixStream::connect(path) {
-                answers.push(ask_one(server, question)?);
+    fn serve(&mut self) {
+        loop {
+            let (is_called, moved) = match self.wait() {
+                Ok(Woken { hung_up: true, .. }) => return,
+                Ok(Woken { is_called, moved, .. }) => (is_called, moved),
+                Err(_) => continue,
+            };
+            let now = Instant::now();
+            let mut moved = moved.into_iter();
+            let are_others_waiting = self.is_full();
+            self.askers.retain_mut(|asker| {
+                let stays = if moved.next() == Some(true) { asker.move_on(now) } else { true };
+                let is_in_the_way = are_others_waiting && asker.stands_still().is_some_and(|then| then <= now);
+                stays && !is_in_the_way && now < asker.deadline()
+            });
+            if is_called {
+                self.accept(now);
             }
+            let Some(shared) = self.runtime.upgrade() else { return };
+            self.answer(&shared);
         }
     }
-    if answers.is_empty() {
-        let text = format!(
-            "process {process} answers no questions: start it with RADDLE_INSPECT=1, or call Runner::inspect(true)"
-        );
-        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+
+    /// Sleeps until there is something to do.
+    fn wait(&self) -> io::Result<Woken> {
+        let now = Instant::now();
+        let takes_more = self.resting.is_none_or(|until| until <= now) && self.has_room();
+        let listens = if takes_more { PollFlags::IN } else { PollFlags::empty() };
+        let mut fds = vec![PollFd::new(self.held, PollFlags::IN), PollFd::new(self.listener, listens)];
+        fds.extend(self.askers.iter().map(Asker::poll_fd));
+        let deadlines = self.askers.iter().map(Asker::deadline).chain(self.resting.filter(|until| *until > now));
+        let in_the_way = self.askers.iter().filter_map(Asker::stands_still).filter(|_| self.is_full());
+        let turn = self.next_turn().then(|| self.allowance.next(now)).flatten();
+        let timeout = deadlines.chain(in_the_way).chain(turn).min().map(|then| {
+            let left = then.saturating_duration_since(now) + Duration::from_millis(1);
+            Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() }
+        });
+        poll(&mut fds, timeout.as_ref())?;
+        Ok(Woken {
+            hung_up: !fds[0].revents().is_empty(),
+            is_called: takes_more && !fds[1].revents().is_empty(),
+            moved: fds[2..].iter().map(|fd| !fd.revents().is_empty()).collect(),
+        })
     }
-    Ok(answers)
+
+    /// Whether one more can come: there is a place, or somebody who has said nothing has one.
+    fn has_room(&self) -> bool {
+        self.askers.len() < MOST_ASKERS || self.askers.iter().any(Asker::is_asking)
+    }
+
+    fn accept(&mut self, now: Instant) {
+        self.resting = None;
+        match self.listener.accept() {
+            Ok((stream, _)) => {
+                if self.askers.len() >= MOST_ASKERS
+                    && let Some(silent) = self.askers.iter().position(Asker::is_asking)
+                {
+                    // The one that came first.
+                    self.askers.remove(silent);
+                }
+                self.askers.extend(Asker::new(stream, now));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // For want of files, say, of which the program needs its own.
+            Err(_) => self.resting = Some(now + REST),
+        }
+    }
+
+    fn is_waited(&self) -> bool {
+        self.askers.iter().any(|asker| asker.question().is_some())
+    }
+
+    /// How many answers are being told.
+    fn answers(&self) -> usize {
+        let answers: HashSet<_> = self.askers.iter().filter_map(Asker::answer).collect();
+        answers.len()
+    }
+
+    /// Whether somebody waits for an answer and may get it.
+    fn next_turn(&self) -> bool {
+        self.is_waited() && self.answers() < MOST_ANSWERS
+    }
+
+    /// Whether somebody waits for an answer, and those who have theirs are in the way.
+    fn is_full(&self) -> bool {
+        self.is_waited() && self.answers() >= MOST_ANSWERS
+    }
+
+    /// Answers the question of whoever waits longest, to all who have asked the same.
+    fn answer(&mut self, shared: &Shared) {
+        while self.next_turn() && self.allowance.is_left(Instant::now()) {
+            let question = self.askers.iter().find_map(Asker::question).unwrap_or_default().to_owned();
+            let answer = catch(|| self.answer_to(&question, shared)).map_err(|panic| {
+                let context = ExceptionContext::new("the inspection panicked").with_panic(panic.message());
+                report(shared.config.on_exception.as_ref(), &context);
+            });
+            let (answer, now) = (answer.map(Arc::<str>::from), Instant::now());
+            self.askers.retain_mut(|asker| match &answer {
+                _ if asker.question() != Some(&question) => true,
+                Ok(answer) => asker.tell(answer.clone(), now),
+                Err(()) => false,
+            });
+        }
+    }
+
+    fn answer_to(&self, question: &str, shared: &Shared) -> String {
+        match question {
+            "ps" => CallGraph::of(shared, 0).list(),
+            "pstree" => CallGraph::of(shared, 0).to_string(),
+            "json" => CallGraph::of(shared, 0).to_json(),
+            "top" => Summary::of(shared).to_json(self.began.elapsed(), processor_time()),
+            other => format!("no such question: {}; there are ps, pstree, json and top\n", other.escape_debug()),
+        }
+    }
 }
 
-/// The sockets of a process in a folder, in the order in which its runtimes were made.
-fn sockets_of(folder: &Path, process: u32) -> io::Result<Vec<PathBuf>> {
-    let mut sockets = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let number = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(&format!("{process}-"))?.strip_suffix(".sock")?.parse::<u32>().ok());
-        sockets.extend(number.map(|number| (number, entry.path())));
-    }
-    sockets.sort();
-    Ok(sockets.into_iter().map(|(_, path)| path).collect())
+/// Why a wait is over.
+struct Woken {
+    hung_up: bool,
+    /// Somebody wants to be let in.
+    is_called: bool,
+    /// Of each asker whether it can move on.
+    moved: Vec<bool>,
 }
 
-fn ask_one(mut server: UnixStream, question: &str) -> io::Result<String> {
-    server.set_read_timeout(Some(2 * PATIENCE))?;
-    server.write_all(question.as_bytes())?;
-    server.shutdown(Shutdown::Write)?;
-    let mut answer = String::new();
-    server.read_to_string(&mut answer)?;
-    Ok(answer)
+/// How much processor time may go into answers: a second at once, and a quarter of a core in the long run.
+struct Allowance {
+    left: f64,
+    /// When that was, and the thread's processor time by then.
+    seen: (Instant, Duration),
+}
+
+impl Allowance {
+    const MOST: f64 = 1.0;
+    const SHARE: f64 = 0.25;
+
+    fn new(now: Instant) -> Allowance {
+        Allowance { left: Allowance::MOST, seen: (now, Duration::ZERO) }
+    }
+
+    fn is_left(&mut self, now: Instant) -> bool {
+        let used = processor_time();
+        let (then, used_then) = std::mem::replace(&mut self.seen, (now, used));
+        let earned = Allowance::SHARE * now.saturating_duration_since(then).as_secs_f64();
+        let spent = used.saturating_sub(used_then).as_secs_f64();
+        self.left = (self.left + earned).min(Allowance::MOST) - spent;
+        self.left > 0.0
+    }
+
+    /// When there is something left again, if there is not.
+    fn next(&self, now: Instant) -> Option<Instant> {
+        let missing = (-self.left).max(0.0) / Allowance::SHARE;
+        Some(now.max(self.seen.0 + Duration::from_secs_f64(missing)))
+    }
+}
+
+/// What this thread has used.
+fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
 }

@@ -1,6 +1,8 @@
 //! asyncio's face: what a user calls.
 
 pub(crate) mod as_completed;
+pub(crate) mod ask;
+mod asker;
 pub(crate) mod background;
 mod block_on;
 mod bounds;
@@ -24,8 +26,10 @@ pub(crate) mod group_start;
 pub(crate) mod handle;
 pub(crate) mod histogram;
 pub(crate) mod inspect;
+mod inspection_folder;
 pub(crate) mod inspector;
 mod interrupt;
+mod json;
 pub(crate) mod metrics;
 mod prometheus;
 pub(crate) mod protect;
@@ -42,6 +46,7 @@ mod shutdown;
 pub(crate) mod spawn;
 pub(crate) mod spawn_reported;
 pub(crate) mod stop;
+mod summary;
 pub(crate) mod task;
 pub(crate) mod task_context;
 pub(crate) mod timeout;
@@ -51,4 +56,5 @@ pub(crate) mod try_gather;
 mod turns;
 pub(crate) mod wait;
 pub(crate) mod with;
+mod workers;
 pub(crate) mod yield_now;

@@ -193,7 +193,7 @@ impl Runner {
     }
 
     pub(super) fn try_handle(&mut self) -> Result<Handle, RunError> {
-        self.runtime().map(|runtime| Handle(runtime.shared.clone()))
+        self.runtime().map(|runtime| Handle::of(runtime.shared.clone()))
     }
 
     /// The settings, of a runtime that is none yet.

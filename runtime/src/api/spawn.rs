@@ -89,6 +89,17 @@ fn no_runtime(what: &str) -> ! {
     panic!("{what}: {NO_RUNTIME}")
 }
 
+/// As [`create_task`], for a task that is told to be of another line.
+#[cfg(feature = "tower")]
+pub(crate) fn create_task_at<F>(future: F, spawned_at: &'static Location<'static>) -> Task<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let worker = context::current().unwrap_or_else(|| no_runtime("create_task"));
+    create_on(&worker.shared, future, spawned_at)
+}
+
 /// From a thread that may or may not be a worker of `shared`.
 pub(crate) fn create_on<F>(shared: &Shared, future: F, spawned_at: &'static Location<'static>) -> Task<F::Output>
 where

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -14,6 +15,7 @@ use pin_project_lite::pin_project;
 use super::frame::Frame;
 use crate::harness::create;
 use crate::harness::join::Counted;
+use crate::waiting::{self, Kind};
 
 /// Waits until this task is asked to stop: by [`Task::stop`](crate::Task::stop), or because the program is ending
 /// gracefully ([`Runner::graceful`](crate::Runner::graceful)). Never ready outside of a task.
@@ -74,7 +76,9 @@ pub struct StopRequested {
 impl Future for StopRequested {
     type Output = ();
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let at = Location::caller();
         let Some(task) = create::current_task() else { return Poll::Pending };
         if !task.state().is_stopping() {
             let known = self.registered.as_ref().filter(|(known, _)| known.task() == task).map(|(_, number)| *number);
@@ -84,7 +88,12 @@ impl Future for StopRequested {
                 self.registered = Some((Counted::of(task), number));
             }
         }
-        if task.state().is_stopping() { Poll::Ready(()) } else { Poll::Pending }
+        if task.state().is_stopping() {
+            return Poll::Ready(());
+        }
+        // As a timer, it mostly is beside something else.
+        waiting::note_if_none(Kind::Stop, 0, at);
+        Poll::Pending
     }
 }
 

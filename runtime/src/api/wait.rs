@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,6 +12,7 @@ use raddle_io::{Sleep, budget, sleep};
 
 use super::ends::Ends;
 use super::task::Task;
+use crate::waiting::{self, Kind};
 
 /// Waits until tasks have ended: all of them, unless [`until`](Wait::until) says otherwise. asyncio's `wait`.
 ///
@@ -149,14 +151,16 @@ impl<T> Future for Wait<'_, T> {
 
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<WaitResult> {
+        let at = Location::caller();
         if self.look(cx) {
             // Polled again for want of budget, it finds the same tasks ended.
             self.end_watch();
             ready!(budget::poll_proceed(cx));
         } else {
-            match &mut self.limit {
-                Some(limit) => ready!(Pin::new(limit).poll(cx)),
-                None => return Poll::Pending,
+            let is_late = self.limit.as_mut().is_some_and(|limit| Pin::new(limit).poll(cx).is_ready());
+            if !is_late {
+                waiting::note(Kind::Wait, 0, at);
+                return Poll::Pending;
             }
         }
         self.end_watch();

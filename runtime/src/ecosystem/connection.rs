@@ -8,6 +8,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -22,6 +23,7 @@ use super::requests::{Counting, Requests};
 use super::server_tasks::ServerExecutor;
 use crate::BoxError;
 use crate::sync::Event;
+use crate::waiting;
 
 /// Serves one connection to its end, or until it has done what it owes after `closing` is set.
 pub(super) async fn converse<I, S>(
@@ -31,6 +33,7 @@ pub(super) async fn converse<I, S>(
     requests: Arc<Requests>,
     io: I,
     service: S,
+    at: &'static Location<'static>,
 ) -> Result<(), BoxError>
 where
     I: Read + Write + Unpin + Send + 'static,
@@ -45,7 +48,9 @@ where
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
                 return Poll::Ready(ended);
             }
-            if !is_closing && closing.as_mut().poll(cx).is_ready() {
+            // What it waits for is its client, unless the service says something else.
+            waiting::note_at_if_nowhere(at);
+            if !is_closing && waiting::aside(|| closing.as_mut().poll(cx)).is_ready() {
                 is_closing = true;
                 connection.as_mut().graceful_shutdown();
                 continue;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture, pending};
 use std::io;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -71,6 +72,7 @@ const PING_EVERY: Duration = Duration::from_secs(60);
 /// # Examples
 /// See [`raddle::tower`](super::tower).
 #[must_use = "a server does nothing unless it is awaited"]
+#[track_caller]
 pub fn serve<L: Listener, S: HttpService>(listener: L, service: S) -> Serve<L, S> {
     Serve {
         listener,
@@ -83,6 +85,7 @@ pub fn serve<L: Listener, S: HttpService>(listener: L, service: S) -> Serve<L, S
         http2_window: HTTP2_WINDOW,
         half_close: true,
         on_error: Arc::new(tell),
+        at: Location::caller(),
     }
 }
 
@@ -99,6 +102,8 @@ pub struct Serve<L, S> {
     http2_window: u32,
     half_close: bool,
     on_error: Arc<OnError>,
+    /// The line that asked for it.
+    at: &'static Location<'static>,
 }
 
 impl<L, S> Serve<L, S> {
@@ -184,6 +189,7 @@ impl<S> Serve<TcpListener, S> {
             http2_window: self.http2_window,
             half_close: self.half_close,
             on_error: self.on_error,
+            at: self.at,
         }
     }
 }
@@ -202,7 +208,8 @@ impl<L: Listener, S: HttpService> IntoFuture for Serve<L, S> {
         let tasks = Arc::new(ServerTasks::default());
         let ended = tasks.clone();
         let builder = self.builder(&tasks);
-        let server = Arc::new(Server::new(builder, self.header_timeout, self.write_timeout, self.on_error, tasks));
+        let server =
+            Arc::new(Server::new(builder, self.header_timeout, self.write_timeout, self.on_error, tasks, self.at));
         let serving = server.run(self.listener, self.service, self.signal, self.graceful_timeout);
         Serving(Box::pin(serving.finally(|_exit| async move {
             ended.cancel_all();
@@ -213,7 +220,7 @@ impl<L: Listener, S: HttpService> IntoFuture for Serve<L, S> {
 
 impl<L, S> Serve<L, S> {
     fn builder(&self, tasks: &Arc<ServerTasks>) -> Builder<ServerExecutor> {
-        let mut builder = Builder::new(ServerExecutor(tasks.clone()));
+        let mut builder = Builder::new(ServerExecutor(tasks.clone(), self.at));
         builder
             .http1()
             // See `requests.rs`.

@@ -17,6 +17,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,8 @@ pub(super) struct Server {
     closing: Event,
     on_error: Arc<OnError>,
     tasks: Arc<ServerTasks>,
+    /// The line that asked for it.
+    at: &'static Location<'static>,
 }
 
 pub(super) type OnError = dyn Fn(ConnectionError) + Send + Sync;
@@ -63,8 +66,9 @@ impl Server {
         write_timeout: Duration,
         on_error: Arc<OnError>,
         tasks: Arc<ServerTasks>,
+        at: &'static Location<'static>,
     ) -> Server {
-        Server { builder, header_timeout, write_timeout, closing: Event::new(), on_error, tasks }
+        Server { builder, header_timeout, write_timeout, closing: Event::new(), on_error, tasks, at }
     }
 
     /// From the first connection to the last. What is left when the time is up is left to the caller.
@@ -134,9 +138,10 @@ impl Server {
         let server = self.clone();
         let requests = Arc::new(Requests::default());
         let connection = WriteLimited::new(connection, self.write_timeout, requests.clone());
-        self.tasks.create(async move {
+        let at = self.at;
+        self.tasks.create(at, async move {
             let Server { builder, closing, header_timeout, .. } = &*server;
-            if let Err(error) = converse(builder, closing, *header_timeout, requests, connection, service).await {
+            if let Err(error) = converse(builder, closing, *header_timeout, requests, connection, service, at).await {
                 (server.on_error)(ConnectionError::new(&peer, error));
             }
         });

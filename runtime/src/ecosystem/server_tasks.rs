@@ -6,11 +6,12 @@
 //! them, and the server goes on.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::sync::Arc;
 
 use ::hyper::rt::Executor;
 
-use crate::api::spawn::create_task;
+use crate::api::spawn::create_task_at;
 use crate::api::task::Canceller;
 use crate::shim::Mutex;
 use crate::sync::Event;
@@ -30,13 +31,13 @@ struct Table {
 }
 
 impl ServerTasks {
-    #[track_caller]
-    pub(super) fn create<F>(self: &Arc<Self>, future: F)
+    /// Starts a task, which is told to be of that line.
+    pub(super) fn create<F>(self: &Arc<Self>, at: &'static Location<'static>, future: F)
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let task = create_task(future);
+        let task = create_task_at(future, at);
         let id = task.id();
         let cancelled = {
             let mut table = self.table.lock();
@@ -89,7 +90,7 @@ impl ServerTasks {
 
 /// Lets hyper start its tasks among those of the server.
 #[derive(Clone)]
-pub(super) struct ServerExecutor(pub(super) Arc<ServerTasks>);
+pub(super) struct ServerExecutor(pub(super) Arc<ServerTasks>, pub(super) &'static Location<'static>);
 
 impl<F> Executor<F> for ServerExecutor
 where
@@ -97,6 +98,6 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, future: F) {
-        self.0.create(future);
+        self.0.create(self.1, future);
     }
 }

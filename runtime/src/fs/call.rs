@@ -12,6 +12,7 @@ use super::error::{about, about_both};
 use crate::scheduler::blocking;
 use crate::shim::Arc;
 use crate::sync::{Pending, promise};
+use crate::waiting::{self, Kind};
 
 /// A call to the file system. Made by the functions of [`fs`](crate::fs).
 ///
@@ -107,6 +108,7 @@ impl<T: Send + 'static> Future for Blocking<T> {
                 State::Running(mut pending) => {
                     let polled = Pin::new(&mut pending).poll(cx);
                     if polled.is_pending() {
+                        waiting::note(Kind::File, 0, this.caller);
                         this.state = State::Running(pending);
                     }
                     let outcome = ready!(polled).unwrap_or_else(|_| Err(given_up()));

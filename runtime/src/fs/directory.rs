@@ -9,6 +9,7 @@ use std::fmt;
 use std::fs::{self, FileType, Metadata};
 use std::future::Future;
 use std::io;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -17,6 +18,7 @@ use super::call::Blocking;
 use super::errand::Errand;
 use super::error::about;
 use crate::shim::{Arc, Mutex};
+use crate::waiting;
 
 /// Entries per trip: picked from thin air.
 const BATCH: usize = 64;
@@ -187,8 +189,14 @@ pub struct NextEntry<'a> {
 impl Future for NextEntry<'_> {
     type Output = io::Result<Option<DirEntry>>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.directory.poll_next_entry(cx)
+        let caller = Location::caller();
+        let polled = self.directory.poll_next_entry(cx);
+        if polled.is_pending() {
+            waiting::note_at(caller);
+        }
+        polled
     }
 }
 

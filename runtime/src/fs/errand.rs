@@ -14,6 +14,7 @@ use super::call::given_up;
 use crate::scheduler::context;
 use crate::scheduler::report::{ExceptionContext, report};
 use crate::sync::{Pending, promise};
+use crate::waiting::{self, Kind, NOWHERE};
 
 /// What goes wrong where nobody waits any more.
 const UNHEARD: &str = "a write that nobody waited for has failed";
@@ -65,7 +66,12 @@ impl Errand {
     /// Waits for the call that was sent by the caller itself.
     pub(crate) fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         let running = self.running.as_mut().expect("polled again after it was ready");
-        let outcome = ready!(Pin::new(&mut running.outcome).poll(cx));
+        let polled = Pin::new(&mut running.outcome).poll(cx);
+        if polled.is_pending() {
+            // From which line, whoever called says.
+            waiting::note(Kind::File, 0, NOWHERE);
+        }
+        let outcome = ready!(polled);
         self.running = None;
         Poll::Ready(outcome.unwrap_or_else(|_| Err(given_up())))
     }

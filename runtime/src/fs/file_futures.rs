@@ -9,6 +9,15 @@ use std::task::{Context, Poll, ready};
 
 use super::cursor::{Cursor, MOST_AT_ONCE};
 use super::file::File;
+use crate::waiting;
+
+/// Says which line waits, if it has to.
+fn at<T>(caller: &'static Location<'static>, polled: Poll<T>) -> Poll<T> {
+    if polled.is_pending() {
+        waiting::note_at(caller);
+    }
+    polled
+}
 
 macro_rules! reads {
     ($($(#[$meta:meta])* $name:ident, $buffer:ident: $type:ty, $output:ty, $fill:expr, $finish:path;)*) => {$(
@@ -34,7 +43,7 @@ macro_rules! reads {
                 let this = &mut *self;
                 let wanted = this.$buffer.len();
                 let fill = move |cursor: &mut Cursor| ($fill)(cursor, wanted);
-                this.file.poll_taken(cx, |cursor| $finish(cursor, this.$buffer), fill)
+                at(this.caller, this.file.poll_taken(cx, |cursor| $finish(cursor, this.$buffer), fill))
             }
         }
 
@@ -113,7 +122,7 @@ impl Future for FileWrite<'_> {
         let count = match this.handed {
             Some(count) => count,
             None => {
-                ready!(this.file.poll_settled(cx))?;
+                ready!(at(this.caller, this.file.poll_settled(cx)))?;
                 if this.buffer.is_empty() {
                     return Poll::Ready(Ok(0));
                 }
@@ -121,7 +130,7 @@ impl Future for FileWrite<'_> {
                 *this.handed.insert(this.file.start_write(buffer)?)
             }
         };
-        let written = ready!(this.file.errand.poll_outcome(cx));
+        let written = ready!(at(this.caller, this.file.errand.poll_outcome(cx)));
         this.handed = None;
         Poll::Ready(written.map(|_| count).map_err(|error| this.file.about("write to", error)))
     }
@@ -178,8 +187,9 @@ impl<'a> FileFlush<'a> {
 impl Future for FileFlush<'_> {
     type Output = io::Result<()>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.file.poll_settled(cx)
+        at(Location::caller(), self.file.poll_settled(cx))
     }
 }
 
@@ -212,12 +222,12 @@ impl Future for FileSeek<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
         let this = &mut *self;
         if this.call.is_some() {
-            ready!(this.file.poll_settled(cx))?;
+            ready!(at(this.caller, this.file.poll_settled(cx)))?;
         }
         if let Some(call) = this.call.take() {
             this.file.start_owing(call)?;
         }
-        let outcome = ready!(this.file.errand.poll_outcome(cx));
+        let outcome = ready!(at(this.caller, this.file.errand.poll_outcome(cx)));
         Poll::Ready(outcome.map_err(|error| this.file.about(this.attempt, error)))
     }
 }
@@ -271,15 +281,16 @@ impl IntoStd {
 impl Future for IntoStd {
     type Output = io::Result<std::fs::File>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<std::fs::File>> {
-        let this = &mut *self;
+        let (this, caller) = (&mut *self, Location::caller());
         let file = this.file.as_mut().expect("polled again after it was ready");
         if !this.begun {
-            ready!(file.poll_settled(cx))?;
+            ready!(at(caller, file.poll_settled(cx)))?;
             file.start_owing(|cursor| cursor.rewind().map(|()| 0))?;
             this.begun = true;
         }
-        ready!(file.errand.poll_outcome(cx)).map_err(|error| file.about("go back in", error))?;
+        ready!(at(caller, file.errand.poll_outcome(cx))).map_err(|error| file.about("go back in", error))?;
         let shared = this.file.take().map(|file| file.file.clone()).expect("it was there");
         // A call that looks at the file beside this one may have it still.
         Poll::Ready(crate::shim::Arc::try_unwrap(shared).or_else(|shared| shared.try_clone()))

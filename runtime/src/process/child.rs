@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
+use std::panic::Location;
 use std::process::{ExitStatus, Output};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use super::talk::{Talk, poll_hear};
 use crate::api::finally::Exit;
 use crate::api::with::AsyncClose;
 use crate::signal::Signal;
+use crate::waiting::{self, Kind};
 
 /// What a child gets to end by itself when it is closed: what Trio gives it.
 const A_WHILE: Duration = Duration::from_secs(5);
@@ -168,6 +170,13 @@ impl Child {
     pub fn returncode(&self) -> Option<i32> {
         let status = self.process.look()?;
         status.code().or_else(|| status.signal().map(|number| -number))
+    }
+
+    /// Says that this poll waits for the process, if it does.
+    pub(super) fn note<T>(&self, polled: &Poll<T>, at: &'static Location<'static>) {
+        if polled.is_pending() {
+            waiting::note(Kind::Process, self.process.id(), at);
+        }
     }
 
     /// Serves all three pipes, then waits.

@@ -31,7 +31,9 @@ impl Future for ChildWait<'_> {
     type Output = io::Result<ExitStatus>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
-        self.child.process.poll_end(cx)
+        let polled = self.child.process.poll_end(cx);
+        self.child.note(&polled, self.caller);
+        polled
     }
 }
 
@@ -65,7 +67,9 @@ impl Future for Communicate<'_> {
         if let Some(input) = this.input.take() {
             this.child.talk.begin(input, this.child.stdin.is_some())?;
         }
-        this.child.poll_communicate(cx)
+        let polled = this.child.poll_communicate(cx);
+        this.child.note(&polled, this.caller);
+        polled
     }
 }
 
@@ -101,7 +105,15 @@ impl Future for StopChild<'_> {
     type Output = io::Result<ExitStatus>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
-        let this = &mut *self;
+        let polled = self.poll_step(cx);
+        self.child.note(&polled, self.caller);
+        polled
+    }
+}
+
+impl StopChild<'_> {
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
+        let this = self;
         loop {
             // First of all: who has ended need not be asked, nor killed at the last moment.
             if let Poll::Ready(ended) = this.child.process.poll_end(cx) {

@@ -30,7 +30,11 @@ impl Owned {
     ) -> Poll<io::Result<T>> {
         let started = self.child.as_mut().expect("polled again after it was ready");
         let polled = match started {
-            Ok(child) => ready!(poll(child, cx)),
+            Ok(child) => {
+                let polled = poll(child, cx);
+                child.note(&polled, self.at);
+                ready!(polled)
+            }
             Err(error) => Err(std::mem::replace(error, io::ErrorKind::Other.into())),
         };
         self.child = None;

@@ -50,5 +50,6 @@ pub use command::{Command, handed_on};
 pub use command_futures::{CommandOutput, CommandStatus};
 pub use std::process::{ExitStatus, Output, Stdio};
 pub use stdin::{Stdin, StdinNextLine, StdinRead, StdinReadLine, StdinReadToEnd, stdin};
+pub(crate) use stdin_source::is_read as is_stdin_read;
 pub use stdout::{Flush, Print, PrintSome, Stderr, Stdout, stderr, stdout};
 pub use subprocess::{Starting, Subprocess, create_subprocess_exec, create_subprocess_shell};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,6 +12,7 @@ use raddle_io::budget;
 
 use super::stdin_source as source;
 use crate::sync::BellWait;
+use crate::waiting::{self, Kind, NOWHERE};
 
 /// The standard input of this process.
 ///
@@ -110,7 +112,11 @@ impl Stdin {
         ready!(budget::poll_proceed(cx));
         loop {
             source::ask()?;
-            ready!(self.wait.poll(cx, source::has_something));
+            let polled = self.wait.poll(cx, source::has_something);
+            if polled.is_pending() {
+                waiting::note(Kind::Stdin, 0, NOWHERE);
+            }
+            ready!(polled);
             if let Some(brought) = source::take(&mut self.ahead) {
                 return Poll::Ready(brought);
             }
@@ -178,8 +184,20 @@ pub struct StdinRead<'a> {
 impl Future for StdinRead<'_> {
     type Output = io::Result<usize>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
+        let caller = Location::caller();
+        let polled = self.poll_step(cx);
+        if polled.is_pending() {
+            waiting::note_at(caller);
+        }
+        polled
+    }
+}
+
+impl StdinRead<'_> {
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let this = self;
         Pin::new(&mut *this.stdin).poll_read(cx, this.buffer)
     }
 }
@@ -196,7 +214,19 @@ pub struct StdinReadLine<'a> {
 impl Future for StdinReadLine<'_> {
     type Output = io::Result<String>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<String>> {
+        let caller = Location::caller();
+        let polled = self.poll_step(cx);
+        if polled.is_pending() {
+            waiting::note_at(caller);
+        }
+        polled
+    }
+}
+
+impl StdinReadLine<'_> {
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<String>> {
         let this = &mut *self;
         loop {
             let rest = this.stdin.rest();
@@ -224,7 +254,19 @@ pub struct StdinNextLine<'a> {
 impl Future for StdinNextLine<'_> {
     type Output = io::Result<Option<String>>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Option<String>>> {
+        let caller = Location::caller();
+        let polled = self.poll_step(cx);
+        if polled.is_pending() {
+            waiting::note_at(caller);
+        }
+        polled
+    }
+}
+
+impl StdinNextLine<'_> {
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<String>>> {
         let mut line = ready!(Pin::new(&mut self.line).poll(cx))?;
         if line.is_empty() {
             return Poll::Ready(Ok(None));
@@ -250,7 +292,19 @@ pub struct StdinReadToEnd<'a> {
 impl Future for StdinReadToEnd<'_> {
     type Output = io::Result<usize>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let caller = Location::caller();
+        let polled = self.poll_step(cx);
+        if polled.is_pending() {
+            waiting::note_at(caller);
+        }
+        polled
+    }
+}
+
+impl StdinReadToEnd<'_> {
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         while ready!(this.stdin.poll_more(cx))? > 0 {}
         let count = this.stdin.rest().len();

@@ -47,6 +47,11 @@ pub(super) fn wait() -> BellWait<'static> {
     BellWait::new(&BELL)
 }
 
+/// Whether the thread reads, for somebody who waits or did so.
+pub(crate) fn is_read() -> bool {
+    STATE.lock().asked
+}
+
 pub(super) fn has_something() -> bool {
     STATE.lock().has_something()
 }

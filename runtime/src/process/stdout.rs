@@ -7,12 +7,14 @@
 use std::fmt;
 use std::future::Future;
 use std::io::{self, Write};
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_io::AsyncWrite;
 
 use crate::fs::errand::Errand;
+use crate::waiting::{self, Kind};
 
 /// So much is carried to a thread at once.
 const MOST_AT_ONCE: usize = 2 << 20;
@@ -222,8 +224,20 @@ pub struct Print<'a> {
 impl Future for Print<'_> {
     type Output = io::Result<()>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
+        let caller = Location::caller();
+        let polled = self.poll_step(cx);
+        if polled.is_pending() {
+            waiting::note(Kind::Stdout, 0, caller);
+        }
+        polled
+    }
+}
+
+impl Print<'_> {
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self;
         loop {
             if let Some(count) = this.handed {
                 let written = ready!(this.printer.errand.poll_outcome(cx));
@@ -258,9 +272,14 @@ pub struct PrintSome<'a> {
 impl Future for PrintSome<'_> {
     type Output = io::Result<usize>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let count = self.count;
-        Pin::new(&mut self.print).poll(cx).map_ok(|()| count)
+        let (count, caller) = (self.count, Location::caller());
+        let polled = Pin::new(&mut self.print).poll(cx);
+        if polled.is_pending() {
+            waiting::note_at(caller);
+        }
+        polled.map_ok(|()| count)
     }
 }
 
@@ -273,7 +292,19 @@ pub struct Flush<'a> {
 impl Future for Flush<'_> {
     type Output = io::Result<()>;
 
+    #[track_caller]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let caller = Location::caller();
+        let polled = self.poll_step(cx);
+        if polled.is_pending() {
+            waiting::note(Kind::Stdout, 0, caller);
+        }
+        polled
+    }
+}
+
+impl Flush<'_> {
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.printer.poll_flush(cx)
     }
 }

@@ -154,6 +154,12 @@ impl Pool {
         self.busy.load(Ordering::Acquire) > self.waiting.load(Ordering::Acquire)
     }
 
+    /// How many jobs there are that have not ended, and how many can run at a time.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        // Relaxed: for those who look.
+        (self.busy.load(Ordering::Relaxed), self.limit)
+    }
+
     /// A job waits for the runtime: its clock may move.
     pub(crate) fn begin_waiting(&self) {
         self.waiting.fetch_add(1, Ordering::AcqRel);

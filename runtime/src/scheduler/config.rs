@@ -99,7 +99,8 @@ impl Config {
         let reports_slow = debug.unwrap_or(cfg!(debug_assertions));
         let slow_poll = self.slow_poll.or(reports_slow.then_some(SLOW_IN_DEBUG));
         let watches_main = is_debug || self.slow_poll.is_some();
-        Config { slow_poll, watches_main, debug: Some(is_debug), ..self.clone() }
+        let inspect = Some(self.is_inspected());
+        Config { slow_poll, watches_main, debug: Some(is_debug), inspect, ..self.clone() }
     }
 
     /// Whether the runtime can be inspected from outside.

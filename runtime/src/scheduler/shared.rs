@@ -30,7 +30,7 @@ use super::threads::Threads;
 use crate::rng::Rng;
 use crate::shim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::shim::{Arc, Mutex};
-use crate::task::arena::{Arena, ArenaShared};
+use crate::task::arena::{Arena, ArenaShared, Place};
 use crate::task::header::TaskRef;
 use crate::task::id::{Dealer, Numbers};
 
@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) lookups: Lookups,
     /// Of the polls that were timed.
     pub(crate) names: Names,
+    /// How many handles there are: whoever has one may create tasks.
+    pub(crate) handles: AtomicUsize,
     me: Weak<Shared>,
 }
 
@@ -120,6 +122,7 @@ impl Shared {
             lookups,
             names: Names::default(),
             process: Process::current(),
+            handles: AtomicUsize::new(0),
             me: me.clone(),
             config,
         });
@@ -351,14 +354,17 @@ impl Shared {
     /// Calls `visit` for every task that has not ended. The reference is the walk's.
     pub(crate) fn walk(&self, mut visit: impl FnMut(TaskRef)) {
         let arenas = self.everyone().map(|remote| &remote.arena).chain([&self.outside.arena]);
+        let mut found = Vec::new();
         for arena in arenas {
-            let mut found = Vec::new();
-            arena.walk(|state| {
-                if state.try_pin() {
-                    found.push(TaskRef::new(std::ptr::NonNull::from(state).cast()));
-                }
-            });
-            found.into_iter().for_each(&mut visit);
+            let mut next = Some(Place::default());
+            while let Some(place) = next {
+                next = arena.walk_page(place, |state| {
+                    if state.try_pin() {
+                        found.push(TaskRef::new(std::ptr::NonNull::from(state).cast()));
+                    }
+                });
+                found.drain(..).for_each(&mut visit);
+            }
         }
     }
 

@@ -36,6 +36,7 @@ impl Worker {
         if let Some(clock) = self.shared.clock().as_virtual() {
             virtual_time::start(clock);
         }
+        self.set_moment(self.shared.clock().now().as_nanos());
         context::enter(self, || {
             self.searching.set(true);
             loop {
@@ -111,6 +112,7 @@ impl Worker {
         self.stop_searching_if_so();
         self.shared.threads.wait_while_frozen(&self.shared);
         self.measured.set(Measured::default());
+        self.set_moment(self.shared.clock().now().as_nanos());
     }
 
     fn stop_searching_if_so(&self) {

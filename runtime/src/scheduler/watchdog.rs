@@ -154,10 +154,15 @@ fn look(shared: &Shared, seen: &mut [Seen], now: Instant) -> (Sight, Census) {
 
 fn mark(shared: &Shared, remote: &Remote, stuck: bool) {
     // Relaxed: a hint that this thread alone writes; the rescuer's locks and swaps order what it does.
-    if remote.stuck.swap(stuck, Ordering::Relaxed) != stuck {
-        let delta = if stuck { 1 } else { usize::MAX };
-        shared.stuck.fetch_add(delta, Ordering::Relaxed);
+    if remote.stuck.load(Ordering::Relaxed) == stuck {
+        return;
     }
+    if stuck {
+        remote.stuck_since.store(shared.clock().now().as_nanos(), Ordering::Relaxed);
+    }
+    remote.stuck.store(stuck, Ordering::Relaxed);
+    let delta = if stuck { 1 } else { usize::MAX };
+    shared.stuck.fetch_add(delta, Ordering::Relaxed);
 }
 
 fn forget(shared: &Shared, seen: &mut [Seen], now: Instant) {

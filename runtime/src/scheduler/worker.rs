@@ -59,7 +59,7 @@ pub(crate) struct Worker {
     arena: RefCell<Option<Arena>>,
     dealer: Dealer,
     current: Cell<Option<TaskRef>>,
-    /// The watchdog wants to know, too.
+    /// The watchdog or an inspector wants to know, too.
     shows_current: bool,
     flags: Cell<Flags>,
     /// The present poll has created a task whose creator had not been asked to stop.
@@ -174,7 +174,7 @@ impl Worker {
             arena: RefCell::new(Some(seed.arena)),
             dealer: Dealer::default(),
             current: Cell::new(None),
-            shows_current: shared.config.slow_poll.is_some(),
+            shows_current: shared.config.slow_poll.is_some() || shared.config.is_inspected(),
             flags: Cell::default(),
             born_unasked: Cell::new(false),
             pushes: Cell::new(0),

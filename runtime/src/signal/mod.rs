@@ -31,4 +31,4 @@ mod table;
 pub(crate) use action::end_process;
 pub use listener::{CtrlC, SignalRecv, Signals, ctrl_c, signal};
 pub use number::Signal;
-pub(crate) use table::{Substitution, substitute};
+pub(crate) use table::{Substitution, is_any_listened_to, substitute};

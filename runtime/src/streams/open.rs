@@ -19,6 +19,7 @@ use super::start_tls::{StartTls, StartingTls};
 use super::tls_options::TlsOptions;
 use super::transport::Transport;
 use super::writer::StreamWriter;
+use crate::waiting;
 
 /// Connects, and gives a reader and a writer: asyncio's `open_connection`.
 ///
@@ -147,7 +148,11 @@ impl Future for Opening {
             return Pin::new(securing).poll(cx);
         }
         let options = &mut self.options;
-        let transport = ready!(options.connect.poll(cx))?;
+        let polled = options.connect.poll(cx);
+        if polled.is_pending() {
+            waiting::note_at(options.at);
+        }
+        let transport = ready!(polled)?;
         let (reader, writer) = streams(transport, options.limit, options.at);
         #[cfg(feature = "tls")]
         if options.tls.side.is_some() {

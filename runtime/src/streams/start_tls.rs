@@ -26,6 +26,7 @@ use super::tls_options::{TlsOptions, TlsSide};
 use super::transport::Transport;
 use super::writer::StreamWriter;
 use crate::shim::Arc;
+use crate::waiting::{self, Kind};
 
 /// Goes on with TLS on a connection that has begun without, as SMTP, IMAP and PostgreSQL do: asyncio's `start_tls`.
 ///
@@ -152,7 +153,11 @@ impl Future for StartingTls {
                     self.stage = Stage::Handshake(Box::new(Handshake::of(*start)?));
                 }
                 Stage::Handshake(handshake) => {
-                    let ended = ready!(handshake.poll(cx));
+                    let polled = handshake.poll(cx);
+                    if polled.is_pending() {
+                        waiting::note(Kind::Handshake, 0, handshake.at);
+                    }
+                    let ended = ready!(polled);
                     let Stage::Handshake(handshake) = std::mem::replace(&mut self.stage, Stage::Over) else {
                         unreachable!()
                     };

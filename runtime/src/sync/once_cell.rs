@@ -13,13 +13,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::coop;
 use super::waiters::{Key, Left, Turn, Waiters, wake_released};
 use crate::shim::{Mutex, OnceLock, const_unless_loom};
-use crate::waiting::{self, Kind, NOWHERE};
+use crate::waiting::{self, Kind};
 
 /// A value that is made when it is needed first, by an async closure, and then is there for everybody.
 ///
@@ -119,13 +120,14 @@ impl<T> OnceCell<T> {
     ///     assert_eq!(cell.get_or_init(async || 2).await, &1);
     /// });
     /// ```
-    #[expect(clippy::manual_async_fn, reason = "no public function is an `async fn`, whose signature hides its future")]
+    #[track_caller]
     pub fn get_or_init<F>(&self, init: F) -> impl Future<Output = &T> + use<'_, T, F>
     where
         F: AsyncFnOnce() -> T,
     {
+        let enter = self.enter(Location::caller());
         async move {
-            match self.enter().await {
+            match enter.await {
                 Entered::Value(value) => value,
                 Entered::Turn(turn) => turn.store(init().await),
             }
@@ -155,13 +157,14 @@ impl<T> OnceCell<T> {
     ///     assert_eq!(cell.get_or_try_init(async || "7".parse::<u8>()).await, Ok(&7));
     /// });
     /// ```
-    #[expect(clippy::manual_async_fn, reason = "no public function is an `async fn`, whose signature hides its future")]
+    #[track_caller]
     pub fn get_or_try_init<E, F>(&self, init: F) -> impl Future<Output = Result<&T, E>> + use<'_, T, E, F>
     where
         F: AsyncFnOnce() -> Result<T, E>,
     {
+        let enter = self.enter(Location::caller());
         async move {
-            match self.enter().await {
+            match enter.await {
                 Entered::Value(value) => Ok(value),
                 Entered::Turn(turn) => Ok(turn.store(init().await?)),
             }
@@ -210,8 +213,8 @@ impl<T> OnceCell<T> {
         self.value.into_inner()
     }
 
-    fn enter(&self) -> Enter<'_, T> {
-        Enter { cell: self, key: None }
+    fn enter(&self, caller: &'static Location<'static>) -> Enter<'_, T> {
+        Enter { cell: self, key: None, caller }
     }
 
     /// The turn ended without a value, unless there is one: the next in the line gets it.
@@ -285,6 +288,7 @@ impl<T> Drop for InitTurn<'_, T> {
 struct Enter<'a, T> {
     cell: &'a OnceCell<T>,
     key: Option<Key>,
+    caller: &'static Location<'static>,
 }
 
 impl<'a, T> Future for Enter<'a, T> {
@@ -311,7 +315,7 @@ impl<'a, T> Future for Enter<'a, T> {
                 return Poll::Ready(Entered::Turn(InitTurn { cell }));
             }
             if line.waiters.wait(&mut this.key, cx.waker(), &mut fresh) {
-                waiting::note(Kind::OnceCell, waiting::object(cell), NOWHERE);
+                waiting::note(Kind::OnceCell, waiting::object(cell), this.caller);
                 return Poll::Pending;
             }
             drop(line);

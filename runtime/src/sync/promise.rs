@@ -35,7 +35,7 @@ use super::coop;
 use super::waiters::{Key, Turn, Waiters, wake_released};
 use crate::shim::atomic::{AtomicU8, Ordering};
 use crate::shim::{Arc, Mutex, UnsafeCell};
-use crate::waiting::{self, Kind, NOWHERE};
+use crate::waiting::{self, Kind};
 
 const COMPLETE: u8 = 1;
 const WAITING: u8 = 2;
@@ -250,6 +250,7 @@ impl<T> Pending<T> {
 impl<T> Future for Pending<T> {
     type Output = Result<T, Abandoned>;
 
+    #[track_caller]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let shared = this.shared.as_ref().expect("a pending value was polled again after it had given its result");
@@ -282,7 +283,7 @@ impl<T> Future for Pending<T> {
         let before = shared.state.fetch_or(WAITING, Ordering::AcqRel);
         drop(old);
         if before & COMPLETE == 0 {
-            waiting::note(Kind::Promise, waiting::object(&**shared), NOWHERE);
+            waiting::note(Kind::Promise, waiting::object(&**shared), Location::caller());
             return Poll::Pending;
         }
         // SAFETY: as above: nobody saw this WAITING.

@@ -31,6 +31,13 @@ pub(crate) struct ArenaShared {
     pub(crate) home: usize,
 }
 
+/// Where a walk has come to.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Place {
+    chunk: usize,
+    page: usize,
+}
+
 #[derive(Clone, Copy)]
 struct ChunkRef(NonNull<Chunk>);
 
@@ -67,13 +74,16 @@ impl ArenaShared {
         !self.remote.is_empty()
     }
 
-    /// Calls `visit` for each slot that may hold a task.
-    pub(crate) fn walk(&self, mut visit: impl FnMut(&State)) {
+    /// Calls `visit` for each slot of a page that may hold a task. Returns the next page's place; none at the end.
+    ///
+    /// The lock is held for one page, so an owner that maps a chunk waits for a few microseconds, however many tasks there
+    /// are. Chunks are only ever added to the list, until all are taken out, so a place stays right in between.
+    pub(crate) fn walk_page(&self, at: Place, visit: impl FnMut(&State)) -> Option<Place> {
         let chunks = self.chunks.lock();
-        for chunk in chunks.iter() {
-            // SAFETY: listed chunks are mapped: `close` empties the list, under this lock, before it unmaps any.
-            unsafe { chunk.0.as_ref() }.walk(&mut visit);
-        }
+        let chunk = chunks.get(at.chunk)?;
+        // SAFETY: listed chunks are mapped: `close` empties the list, under this lock, before it unmaps any.
+        let is_last = unsafe { chunk.0.as_ref() }.walk_page(at.page, visit);
+        Some(if is_last { Place { chunk: at.chunk + 1, page: 0 } } else { Place { page: at.page + 1, ..at } })
     }
 }
 

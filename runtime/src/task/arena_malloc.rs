@@ -19,6 +19,10 @@ pub(crate) struct ArenaShared {
     pub(crate) home: usize,
 }
 
+/// Where a walk has come to.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Place;
+
 /// The owner's part.
 pub(crate) struct Arena(Arc<ArenaShared>);
 
@@ -40,12 +44,13 @@ impl ArenaShared {
         Arc::new(ArenaShared { slots: Mutex::new(BTreeSet::new()), home })
     }
 
-    /// Calls `visit` for each slot that may hold a task.
-    pub(crate) fn walk(&self, mut visit: impl FnMut(&State)) {
+    /// Calls `visit` for each slot that may hold a task. There is no page but one.
+    pub(crate) fn walk_page(&self, _at: Place, mut visit: impl FnMut(&State)) -> Option<Place> {
         for addr in self.slots.lock().iter() {
             // SAFETY: listed slots are allocated (and exposed), and begin with a state word.
             visit(unsafe { &*ptr::with_exposed_provenance::<State>(*addr) });
         }
+        None
     }
 }
 

@@ -109,14 +109,12 @@ impl Chunk {
         self.pages.iter()
     }
 
-    /// Calls `visit` for the state word of each slot that may hold a task.
-    pub(crate) fn walk(&self, mut visit: impl FnMut(&State)) {
-        for page in &self.pages {
-            // Acquire: pairs with the Release in `Page::assign`. An empty page is skipped without touching it.
-            let class = page.class.load(Ordering::Acquire);
-            if class == 0 || page.is_empty() {
-                continue;
-            }
+    /// Calls `visit` for the state word of each slot of a page that may hold a task. True: that was the last page.
+    pub(crate) fn walk_page(&self, number: usize, mut visit: impl FnMut(&State)) -> bool {
+        let page = &self.pages[number];
+        // Acquire: pairs with the Release in `Page::assign`. An empty page is skipped without touching it.
+        let class = page.class.load(Ordering::Acquire);
+        if class != 0 && !page.is_empty() {
             let size = SIZES[class as usize - 1] as usize;
             for index in 0..page.capacity(size) {
                 let slot = page.slot(index, size).cast::<State>();
@@ -125,6 +123,7 @@ impl Chunk {
                 visit(unsafe { &*slot });
             }
         }
+        number + 1 == PAGES
     }
 }
 

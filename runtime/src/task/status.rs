@@ -3,6 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
+use std::time::Duration;
 
 use raddle_io::Instant;
 
@@ -16,7 +17,8 @@ use super::wait_info::WaitInfo;
 pub enum TaskStatus {
     /// Waiting, or ready to run.
     Pending,
-    /// Being polled, as far as the asking thread can tell: it is the current task.
+    /// Being polled: it is the current task, or workers note what they poll ([`Runner::inspect`](crate::Runner::inspect),
+    /// [`Runner::slow_poll`](crate::Runner::slow_poll)).
     Running,
     /// Asked to end, not done yet.
     Cancelling,
@@ -83,7 +85,16 @@ pub struct TaskInfo {
     pub future: Arc<str>,
     /// What it waits for, if it does, and if that is something of this crate.
     pub waiting: Option<WaitInfo>,
+    pub(crate) polled: Option<Polled>,
     pub(crate) is_group_child: bool,
+}
+
+/// Who polls a task, as far as workers note that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Polled {
+    pub(crate) worker: usize,
+    /// For how long at least.
+    pub(crate) since: Option<Duration>,
 }
 
 impl TaskInfo {
@@ -103,7 +114,8 @@ impl TaskInfo {
             parent: task.parent(),
             future: shorten(future).into(),
             waiting: WaitInfo::of(task, now),
-            is_group_child: future.starts_with(GROUP_CHILD),
+            polled: None,
+            is_group_child: is_group_child(future),
         }
     }
 }
@@ -114,7 +126,17 @@ impl TaskInfo {
         let name = std::thread::current().name().unwrap_or("a thread").into();
         let (id, status, spawned_at) = (TaskId(0), TaskStatus::Running, Location::caller());
         let future = "no task".into();
-        TaskInfo { id, name, status, spawned_at, parent: None, future, waiting: None, is_group_child: false }
+        TaskInfo {
+            id,
+            name,
+            status,
+            spawned_at,
+            parent: None,
+            future,
+            waiting: None,
+            polled: None,
+            is_group_child: false,
+        }
     }
 }
 
@@ -148,6 +170,11 @@ pub(crate) fn write_task(
 }
 
 const GROUP_CHILD: &str = "raddle::api::group_child::GroupChild<";
+/// Whether a future of that type is a child of a task group.
+pub(crate) fn is_group_child(future: &str) -> bool {
+    future.starts_with(GROUP_CHILD)
+}
+
 const WRAPPERS: [&str; 2] = [GROUP_CHILD, "raddle::api::spawn_reported::Reporting<"];
 
 /// What a task's future is beneath its span.

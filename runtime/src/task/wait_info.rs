@@ -58,13 +58,13 @@ impl WaitInfo {
         let Waited { note } = waited;
         let (kind, object) = (note.kind(), note.object());
         let on = match kind {
-            Kind::Unknown | Kind::Sleep | Kind::ToThread | Kind::Signal | Kind::Cleanup => WaitsOn::Nothing,
-            Kind::Readable | Kind::Writable => WaitsOn::Fd(object.cast_signed()),
+            _ if kind.has_no_object() => WaitsOn::Nothing,
+            Kind::Readable | Kind::Writable | Kind::Connect => WaitsOn::Fd(object.cast_signed()),
             Kind::Task => WaitsOn::Task(nearest(task.header().id, object)),
             Kind::Lock | Kind::Mutex => WaitsOn::Lock { held_by: None, taken_at: None },
             _ => WaitsOn::Object(object),
         };
-        let at = (!std::ptr::eq(note.at, NOWHERE)).then_some(note.at);
+        let at = (!std::ptr::eq(note.at, NOWHERE) && !is_own(note.at)).then_some(note.at);
         let since = Instant::from_nanos(waited.since_ns(now.as_nanos()));
         Some(WaitInfo { op: kind.name(), on, at, since, kind, object })
     }
@@ -78,8 +78,9 @@ impl WaitInfo {
         self.kind == Kind::Group
     }
 
-    pub(crate) fn is_for_signal(&self) -> bool {
-        self.kind == Kind::Signal
+    /// Whether a signal, or somebody's request to stop, can end it.
+    pub(crate) fn is_for_stop(&self) -> bool {
+        matches!(self.kind, Kind::Signal | Kind::Stop)
     }
 
     /// Whether two looks saw the same wait.
@@ -92,6 +93,25 @@ impl WaitInfo {
     pub fn waited(&self, now: Instant) -> Duration {
         now - self.since
     }
+}
+
+/// Whether it is a line of raddle's own, on the way to which the program's was lost.
+fn is_own(at: &Location<'_>) -> bool {
+    let this = file!().strip_suffix("runtime/src/task/wait_info.rs");
+    let own = |folders: &[&str]| {
+        let rest = this.and_then(|root| at.file().strip_prefix(root));
+        rest.is_some_and(|rest| folders.iter().any(|folder| rest.starts_with(folder)))
+    };
+    // In this repository, and as a registry lays it out.
+    own(&["runtime/src/", "io/src/"])
+        || file!().strip_suffix("src/task/wait_info.rs").is_some_and(|root| {
+            let version = root.trim_end_matches('/').rsplit('-').next().unwrap_or_default();
+            let rest = |crate_name: &str| {
+                let root = root.trim_end_matches('/').strip_suffix(&format!("raddle-{version}"))?;
+                at.file().strip_prefix(&format!("{root}{crate_name}-{version}/src/"))
+            };
+            !root.is_empty() && (rest("raddle").is_some() || rest("raddle-io").is_some())
+        })
 }
 
 /// The number that ends in these 32 bits and lies nearest to another.

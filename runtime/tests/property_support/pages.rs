@@ -22,7 +22,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use self::arena::{Arena, ArenaShared, arena_of, free_foreign, runtime_of};
+use self::arena::{Arena, ArenaShared, Place, arena_of, free_foreign, runtime_of};
 use self::remote_free::FreeSlot;
 use self::size_class::{SIZES, SLOT_ALIGN};
 use super::{Check, Input};
@@ -168,14 +168,17 @@ impl Pair {
     /// A walker sees every slot that is out, once, and apart from those only free ones.
     fn walk(&mut self) {
         let mut seen = BTreeSet::new();
-        self.shared.walk(|state| {
-            let start = NonNull::from(state).cast::<u8>();
-            // SAFETY: walkers are shown slots, which begin with their word.
-            let word = unsafe { start.cast::<FreeSlot>().as_ref() }.word.load(Ordering::Relaxed);
-            let expected = self.out.get(&start.addr().get()).map_or(0, |slot| slot.number);
-            assert_eq!(word, expected, "the word that a walker sees");
-            assert!(seen.insert(start.addr().get()), "a walker saw a slot twice");
-        });
+        let mut next = Some(Place::default());
+        while let Some(place) = next {
+            next = self.shared.walk_page(place, |state| {
+                let start = NonNull::from(state).cast::<u8>();
+                // SAFETY: walkers are shown slots, which begin with their word.
+                let word = unsafe { start.cast::<FreeSlot>().as_ref() }.word.load(Ordering::Relaxed);
+                let expected = self.out.get(&start.addr().get()).map_or(0, |slot| slot.number);
+                assert_eq!(word, expected, "the word that a walker sees");
+                assert!(seen.insert(start.addr().get()), "a walker saw a slot twice");
+            });
+        }
         assert!(self.out.keys().all(|address| seen.contains(address)), "a walker missed a slot");
         self.out.iter_mut().for_each(|(address, slot)| slot.is_intact(*address));
     }
