@@ -112,7 +112,7 @@ fn one_poll_in_so_many_is_timed() {
 fn on_a_clock() -> (Runner, impl Fn(u64) + Clone + Send + 'static) {
     let clock = Clock::auto();
     let runner = Runner::new().workers(1).clock(clock.clone()).sample_polls(1);
-    (runner, move |micros| clock.advance_to(clock.now() + Duration::from_micros(micros)))
+    (runner, move |micros| clock.move_to(clock.now() + Duration::from_micros(micros)))
 }
 
 #[test]
