@@ -47,11 +47,10 @@ use super::remote::Remote;
 use super::run_queue;
 use super::shared::{Seed, Shared};
 use super::turn::MAINTENANCE_TICKS;
-use super::virtual_time;
 use super::worker::Worker;
 use crate::shim::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::shim::{Arc, Mutex};
-use crate::task::arena::{Arena, ArenaShared, Place};
+use crate::task::arena::{Arena, ArenaShared};
 
 /// As many spares as workers, so that as many tasks run as before; a few more where there are few, since the tasks that a
 /// spare runs may block as well. More would let a program that blocks everywhere have threads without end: it is better off
@@ -268,7 +267,6 @@ pub(super) fn spare_main(shared: &Arc<Shared>, index: usize) {
     drop(state);
     shared.threads.changed.notify_all();
     shared.idle.spare_goes();
-    shared.wake_the_clock();
 }
 
 impl Worker {
@@ -277,7 +275,6 @@ impl Worker {
         let io = Context { young: None, relieves: false, ..self.io_context() };
         let _io = raddle_io::context::enter(io);
         self.publish_thread();
-        self.let_time_stand();
         context::enter(self, || {
             loop {
                 match self.shared.phase.get() {
@@ -318,21 +315,12 @@ impl Worker {
             return false;
         } else {
             self.shared.idle.spare_goes();
-            self.shared.wake_the_clock();
             self.rest(seat);
             if self.shared.idle.spare_comes() {
                 self.shared.threads.unpark_watchdog();
             }
-            self.let_time_stand();
         }
         true
-    }
-
-    /// Virtual time does not move while a spare is about; who is moving it has done so when this returns.
-    fn let_time_stand(&self) {
-        if let Some(clock) = self.shared.clock().as_virtual() {
-            virtual_time::start(clock);
-        }
     }
 
     fn rest(&self, seat: &Seat) {
@@ -365,13 +353,10 @@ impl Worker {
     /// A spare is no main's worker, so what is pinned here are local tasks.
     fn has_local_tasks(&self) -> bool {
         let mut found = false;
-        let mut next = Some(Place::default());
-        while let Some(place) = next {
-            next = self.remote().arena.walk_page(place, |state| {
-                let seen = state.snapshot();
-                found |= seen.is_pinned() && seen.is_alive();
-            });
-        }
+        self.remote().arena.walk(|state| {
+            let seen = state.snapshot();
+            found |= seen.is_pinned() && seen.is_alive();
+        });
         found
     }
 }

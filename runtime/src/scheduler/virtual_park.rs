@@ -42,7 +42,7 @@ impl House for Runtime<'_> {
 
     fn has_queued(&mut self) -> bool {
         self.shared.injector.len() > 0
-            || (self.shared.everyone())
+            || (self.shared.remotes.iter())
                 .any(|remote| remote.inbox.len() > 0 || remote.queue.len() > 0 || remote.queue.has_next())
     }
 

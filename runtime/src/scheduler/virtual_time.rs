@@ -17,8 +17,7 @@
 //!
 //! PARKED of the idle word counts workers that are parked or unstarted, and none that is claimed: a worker that was woken
 //! or is being started, and has not run yet, holds time still, and so does one that is stuck in a poll, or searches, or is
-//! frozen between two runs. Spares count as about from when the watchdog puts one in until it leaves or rests for good; each
-//! passes the lock once when it comes. What a parked worker did before is seen by who reads its announcement.
+//! frozen between two runs. What a parked worker did before is seen by who reads its announcement.
 //!
 //! # What is feared, and why it cannot happen
 //!
