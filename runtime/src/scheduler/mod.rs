@@ -21,6 +21,9 @@ mod remote;
 pub(crate) mod report;
 mod rescue;
 mod resolve;
+#[cfg(raddle_ring)]
+#[allow(unsafe_code)]
+mod ring;
 mod run_queue;
 mod search;
 pub(crate) mod shared;
