@@ -3,12 +3,14 @@
 use crate::chaos::{self, Proxy};
 use crate::engine::Flavor;
 use crate::load::{self, Load};
+use crate::profile::{self, Once, Profile};
 use crate::servers::{self, Servers};
 use crate::stress::{self, Stress};
 use crate::workloads::memory;
 
 pub(crate) const USAGE: &str = "\
 usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] [--json] [--list]
+       raddle-bench profile ROW[,ROW] [--engine raddle|tokio]
        raddle-bench servers [--rows a,b] [--seconds 5] [--pairs 5] [--syscalls] [--no-build] [--json] [--list]
        raddle-bench http [--connections 64] and the options of servers
        raddle-bench load --addr HOST:PORT [--http PATH] [--connections 1] [--size 64] [--rate N] [--seconds 5]
@@ -18,6 +20,7 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] 
                            [--only scheduler,timers,net,sync,wakes]
 
 compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
+profile   instructions per operation with one worker, as valgrind's callgrind counts them
 servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request
 http      one row of it: two HTTP servers under wrk
 load      messages to an echo server, or requests of a page, as fast as they come back or at a rate: latency and throughput
@@ -28,6 +31,9 @@ stress    tasks, timers, connections, locks and wake-ups from outside in every w
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Compare(Compare),
+    Profile(Profile),
+    /// What a profile counts.
+    Once(Once),
     Servers(Servers),
     Load(Load),
     Chaos(Proxy),
@@ -55,6 +61,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     let mut args = args.into_iter();
     match args.next().as_deref() {
         Some("compare") => compare(&mut args).map(Command::Compare),
+        Some("profile") => profile::parse(&mut args).map(Command::Profile),
+        Some(profile::SUBCOMMAND) => profile::parse_once(&mut args).map(Command::Once),
         Some("servers") => servers::parse(&mut args).map(Command::Servers),
         Some("http") => servers::parse_http(&mut args).map(Command::Servers),
         Some("load") => load::parse(&mut args).map(Command::Load),

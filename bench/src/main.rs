@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p raddle-bench -- compare             all workloads, about a minute
 //! cargo run --release -p raddle-bench -- compare --quick     smaller ones, fewer pairs
+//! cargo run --release -p raddle-bench -- profile fib         instructions per operation
 //! cargo run --release -p raddle-bench -- servers             servers under load, each row a minute
 //! cargo run --release -p raddle-bench -- load --addr …       messages to an echo server
 //! cargo run --release -p raddle-bench -- chaos --to …        a bad network in front of a server
@@ -19,6 +20,7 @@ mod cpu;
 mod engine;
 mod load;
 mod measure;
+mod profile;
 mod report;
 mod rows;
 mod sample;
@@ -33,7 +35,6 @@ use crate::args::{Command, Compare};
 use crate::engine::{Engine, Flavor, Raddle, Tokio};
 use crate::measure::Engines;
 use crate::report::Line;
-use crate::rows::Row;
 use crate::sample::Scale;
 
 const WORKERS: usize = 2;
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
         Ok(Command::Load(options)) => load::run(&options),
         Ok(Command::Chaos(options)) => chaos::run(&options),
         Ok(Command::Stress(options)) => stress::run(&options),
+        Ok(Command::Profile(options)) => profile::run(&options),
+        Ok(Command::Once(options)) => profile::once(&options),
         Ok(Command::Parked { engine, what, tasks }) => parked(&engine, &what, tasks),
         Ok(Command::Help) => {
             println!("{}", args::USAGE);
@@ -67,7 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn compare(options: &Compare) -> Result<(), String> {
-    let rows = chosen(&options.rows)?;
+    let rows = rows::chosen(&options.rows)?;
     if options.list {
         rows.iter().for_each(|row| println!("{:10} {}", row.group.name(), row.name));
         return Ok(());
@@ -87,38 +90,10 @@ fn compare(options: &Compare) -> Result<(), String> {
     Ok(())
 }
 
-/// The rows whose name or group begins with one of `wanted`; all of them if nothing is wanted.
-fn chosen(wanted: &[String]) -> Result<Vec<Row>, String> {
-    let matches = |row: &Row, want: &String| row.name.starts_with(want) || row.group.name().starts_with(want);
-    let rows = rows::all();
-    if let Some(unknown) = wanted.iter().find(|want| !rows.iter().any(|row| matches(row, want))) {
-        return Err(format!("no row is called `{unknown}`; `compare --list` tells the names"));
-    }
-    Ok(rows.into_iter().filter(|row| wanted.is_empty() || wanted.iter().any(|want| matches(row, want))).collect())
-}
-
 fn parked(engine: &str, what: &str, tasks: usize) -> Result<(), String> {
     match engine {
         Raddle::NAME => workloads::memory::child(Raddle::build(WORKERS), what, tasks),
         Tokio::NAME => workloads::memory::child(Tokio::build((Flavor::MultiThread, WORKERS)), what, tasks),
         other => Err(format!("no engine is called `{other}`")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(wanted: &[&str]) -> Result<Vec<&'static str>, String> {
-        let wanted: Vec<String> = wanted.iter().map(|want| want.to_string()).collect();
-        chosen(&wanted).map(|rows| rows.iter().map(|row| row.name).collect())
-    }
-
-    #[test]
-    fn rows_are_chosen_by_name_and_by_group() {
-        assert_eq!(names(&["fib", "queue_4"]), Ok(vec!["fib", "queue_4_1", "queue_4_4"]));
-        assert_eq!(names(&["lifecycle"]), Ok(vec!["startup"]));
-        assert!(names(&["nothing"]).unwrap_err().contains("`nothing`"));
-        assert_eq!(names(&[]).unwrap().len(), rows::all().len());
     }
 }
