@@ -1,5 +1,7 @@
 //! The command line, parsed by hand.
 
+use std::path::PathBuf;
+
 use crate::chaos::{self, Proxy};
 use crate::engine::Flavor;
 use crate::load::{self, Load};
@@ -9,7 +11,7 @@ use crate::stress::{self, Stress};
 use crate::workloads::memory;
 
 pub(crate) const USAGE: &str = "\
-usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] [--json] [--list]
+usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] [--json | --markdown] [--svg FOLDER] [--list]
        raddle-bench profile ROW[,ROW] [--engine raddle|tokio]
        raddle-bench servers [--rows a,b] [--seconds 5] [--pairs 5] [--syscalls] [--no-build] [--json] [--list]
        raddle-bench http [--connections 64] and the options of servers
@@ -53,8 +55,18 @@ pub(crate) struct Compare {
     pub(crate) rows: Vec<String>,
     pub(crate) pairs: Option<usize>,
     pub(crate) flavor: Flavor,
-    pub(crate) json: bool,
+    pub(crate) form: Form,
+    /// Where to put pictures.
+    pub(crate) svg: Option<PathBuf>,
     pub(crate) list: bool,
+}
+
+/// How figures are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Table,
+    Json,
+    Markdown,
 }
 
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
@@ -79,12 +91,21 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
 }
 
 fn compare(args: &mut impl Iterator<Item = String>) -> Result<Compare, String> {
-    let mut options =
-        Compare { quick: false, rows: Vec::new(), pairs: None, flavor: Flavor::MultiThread, json: false, list: false };
+    let mut options = Compare {
+        quick: false,
+        rows: Vec::new(),
+        pairs: None,
+        flavor: Flavor::MultiThread,
+        form: Form::Table,
+        svg: None,
+        list: false,
+    };
     while let Some(option) = args.next() {
         match option.as_str() {
             "--quick" => options.quick = true,
-            "--json" => options.json = true,
+            "--json" => options.form = Form::Json,
+            "--markdown" => options.form = Form::Markdown,
+            "--svg" => options.svg = Some(value(&option, args)?.into()),
             "--list" => options.list = true,
             "--pairs" => options.pairs = Some(count(&option, args)?),
             "--rows" => options.rows.extend(value(&option, args)?.split(',').map(str::to_string)),
@@ -130,7 +151,7 @@ mod tests {
         let Ok(Command::Compare(options)) = of("compare --quick --rows fib,mutex --pairs 3 --flavor ct") else {
             panic!("a good command line")
         };
-        assert!(options.quick && !options.json);
+        assert!(options.quick && options.form == Form::Table);
         assert_eq!((options.rows, options.pairs), (vec!["fib".to_string(), "mutex".into()], Some(3)));
         assert_eq!(options.flavor, Flavor::CurrentThread);
         let load = Load { addr: "a:1".into(), rate: Some(7), ..Load::default() };

@@ -31,7 +31,7 @@ mod workloads;
 use std::env;
 use std::process::ExitCode;
 
-use crate::args::{Command, Compare};
+use crate::args::{Command, Compare, Form};
 use crate::engine::{Engine, Flavor, Raddle, Tokio};
 use crate::measure::Engines;
 use crate::report::Line;
@@ -86,8 +86,21 @@ fn compare(options: &Compare) -> Result<(), String> {
             row.metrics.iter().zip(figures).map(|(metric, figures)| Line::new(row.name, row.group, metric, figures)),
         );
     }
-    println!("{}", if options.json { report::json(&lines) } else { report::table(&lines) });
+    println!("{}", told(&lines, options.form));
+    if let Some(folder) = &options.svg {
+        for file in report::draw(&lines, folder)? {
+            eprintln!("{}", file.display());
+        }
+    }
     Ok(())
+}
+
+fn told(lines: &[Line], form: Form) -> String {
+    match form {
+        Form::Table => report::table(lines),
+        Form::Json => report::json(lines),
+        Form::Markdown => report::markdown(lines),
+    }
 }
 
 fn parked(engine: &str, what: &str, tasks: usize) -> Result<(), String> {
