@@ -48,7 +48,10 @@ fn picture(group: Group, lines: &[Line], file: &Path) -> Result<(), Box<dyn Erro
         .y_label_area_size(190)
         .build_cartesian_2d(scale(least, most), (0..count).into_segmented())?;
     let label = |place: &SegmentValue<usize>| match place {
-        SegmentValue::CenterOf(place) => lines.get(count - 1 - place).map_or(String::new(), |line| line.name.clone()),
+        SegmentValue::CenterOf(place) => {
+            let line = count.checked_sub(place + 1).and_then(|number| lines.get(number));
+            line.map_or(String::new(), |line| line.name.clone())
+        }
         _ => String::new(),
     };
     chart
