@@ -107,13 +107,13 @@ fn a_child_is_waited_for_any_number_of_times() {
 fn signals_reach_the_child_until_it_was_waited_for() {
     let _watch = watch();
     runner(1).run(async {
-        let mut child = shell("trap 'echo hup; exit 5' HUP; echo ready; while :; do sleep 0.05; done");
+        let mut child = shell("trap 'echo heard; exit 5' USR2; echo ready; while :; do sleep 0.05; done");
         hear(&mut child, b"ready\n").await;
-        child.send_signal(Signal::HUP).unwrap();
-        hear(&mut child, b"hup\n").await;
+        child.send_signal(Signal::USR2).unwrap();
+        hear(&mut child, b"heard\n").await;
         let id = child.id();
         eventually("the child ends", || state(id) == Some('Z'));
-        child.send_signal(Signal::HUP).expect("it is in the table still");
+        child.send_signal(Signal::USR2).expect("it is in the table still");
         assert_eq!(child.returncode(), Some(5), "seen without waiting");
         assert_eq!(child.wait().await.unwrap().code(), Some(5));
         for error in [child.kill(), child.terminate(), child.send_signal(Signal::USR1)] {

@@ -45,11 +45,9 @@ impl<T> Join<T> {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, TaskError>> {
         assert!(!self.is_taken(), "a task was awaited again after it gave its result; keep the result instead");
         let task = self.task();
-        if !task.state().is_complete() {
-            // SAFETY: `&mut self` is the only handle.
-            if !unsafe { wait(task, cx.waker()) } {
-                return Poll::Pending;
-            }
+        // SAFETY: `&mut self` is the only handle.
+        if !unsafe { wait(task, cx.waker()) } {
+            return Poll::Pending;
         }
         match raddle_io::budget::poll_proceed(cx) {
             Poll::Ready(()) => Poll::Ready(self.take()),
@@ -139,19 +137,26 @@ impl<T> Join<T> {
 ///
 /// # Safety
 /// As [`register`](crate::task::join::JoinWaker::register).
+#[inline]
 unsafe fn wait(task: TaskRef, waker: &Waker) -> bool {
     let header = task.header();
     // SAFETY: the caller's promise.
     let is_complete = unsafe { header.join.register(&header.state, waker) };
     if !is_complete {
         waiting::note(Kind::Task, header.id.0 as u32, header.spawned_at);
-        if !waker::is_of_task(waker)
-            && let Some(current) = create::current_task()
-        {
-            task.set_awaited_within(current.header().id);
+        if !waker::is_of_task(waker) {
+            note_awaited(task);
         }
     }
     is_complete
+}
+
+/// Some future in the current task has wakers of its own, and awaits `task`.
+#[cold]
+fn note_awaited(task: TaskRef) {
+    if let Some(current) = create::current_task() {
+        task.set_awaited_within(current.header().id);
+    }
 }
 
 /// One more counted pointer to a task, without a right to its output.

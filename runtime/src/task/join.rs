@@ -69,10 +69,11 @@ impl JoinWaker {
     /// The caller is the task's only handle: JOIN is set, and nobody else registers at the same time.
     #[inline]
     pub(crate) unsafe fn register(&self, state: &State, waker: &Waker) -> bool {
-        if state.is_complete() {
+        let seen = state.look();
+        if seen.is_complete() {
             return true;
         }
-        if state.snapshot().has_join_waker() {
+        if seen.has_join_waker() {
             // SAFETY: JWAKER was set by this handle, so the slot is filled; until this handle takes the bit off,
             // everybody, the completer included, only reads it, and `will_wake` compares two addresses.
             if unsafe { self.waker() }.will_wake(waker) {

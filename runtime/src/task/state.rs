@@ -271,10 +271,15 @@ impl State {
         Snapshot(self.0.load(Ordering::Relaxed))
     }
 
+    /// As `snapshot`; if the task is complete in it, its output is visible to the caller.
+    pub(crate) fn look(&self) -> Snapshot {
+        // Acquire: pairs with the AcqRel of `complete`, which follows the writing of the output.
+        Snapshot(self.0.load(Ordering::Acquire))
+    }
+
     /// Whether the task is complete; if so, its output is visible to the caller.
     pub(crate) fn is_complete(&self) -> bool {
-        // Acquire: pairs with the AcqRel of `complete`, which follows the writing of the output.
-        self.0.load(Ordering::Acquire) & COMPLETE != 0
+        self.look().is_complete()
     }
 
     /// Before a poll, by the holder of OWNED.
