@@ -3,7 +3,7 @@
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::cell::{Cell, Stored};
 use super::collector::{self, collect};
@@ -181,22 +181,34 @@ pub(super) fn drop_context(task: TaskRef, context: HeldContext) {
 }
 
 /// Tells whoever waits for the end, on the reference that the completing transition left.
+#[inline]
 fn tell(worker: &Worker, task: TaskRef, waiting: Waiting) {
     if waiting.joiner {
         // SAFETY: the transition that completed the task saw the slot filled.
         let joiner = unsafe { task.header().join.take() };
-        guard(task, "the waker of whoever awaits a task panicked", || joiner.wake());
-    }
-    if waiting.callbacks
-        && let Some(side) = task.side()
-    {
-        let status = TaskStatus::of(task, None);
-        for callback in side.take_callbacks() {
-            guard_and_detach(task, "an on_done callback panicked", || callback(status));
+        if let Some(foreign) = waker::wake_own(worker, joiner) {
+            wake_foreign(task, foreign);
         }
+    }
+    if waiting.callbacks {
+        call_back(task);
     }
     waker::release(task);
     worker.count_end();
+}
+
+#[cold]
+fn wake_foreign(task: TaskRef, joiner: Waker) {
+    guard(task, "the waker of whoever awaits a task panicked", || joiner.wake());
+}
+
+#[cold]
+fn call_back(task: TaskRef) {
+    let Some(side) = task.side() else { return };
+    let status = TaskStatus::of(task, None);
+    for callback in side.take_callbacks() {
+        guard_and_detach(task, "an on_done callback panicked", || callback(status));
+    }
 }
 
 /// Drops an output that nobody will fetch; a panic in it is reported, since nobody will see it.

@@ -6,6 +6,7 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 use super::memory;
 use crate::scheduler::context;
 use crate::scheduler::shared::Shared;
+use crate::scheduler::worker::Worker;
 use crate::task::header::TaskRef;
 use crate::task::state::Wake;
 
@@ -64,6 +65,24 @@ pub(crate) fn wake_task(task: TaskRef) {
 unsafe fn drop_waker(data: *const ()) {
     // SAFETY: as in `wake`.
     release(unsafe { TaskRef::from_ptr(data) });
+}
+
+/// Wakes a task by its own waker, on a worker that is known already. Gives any other waker back.
+#[inline]
+pub(super) fn wake_own(worker: &Worker, waker: Waker) -> Option<Waker> {
+    if !is_of_task(&waker) {
+        return Some(waker);
+    }
+    // SAFETY: as in `wake`; the waker's reference is this call's, since it is not dropped.
+    let task = unsafe { TaskRef::from_ptr(ManuallyDrop::new(waker).data()) };
+    match task.state().wake_by_value() {
+        Wake::Nothing => {}
+        Wake::Schedule if std::ptr::eq(worker.shared.id(), task.runtime()) => worker.push(task),
+        Wake::Schedule => schedule_outside(task),
+        // SAFETY: the transition said so.
+        Wake::Free => unsafe { memory::free(task) },
+    }
+    None
 }
 
 /// Gives a reference back.
