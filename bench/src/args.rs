@@ -1,15 +1,19 @@
 //! The command line, parsed by hand.
 
+use std::path::PathBuf;
+
 use crate::chaos::{self, Proxy};
 use crate::engine::Flavor;
 use crate::inspect::{self, Inspect};
 use crate::load::{self, Load};
+use crate::profile::{self, Once, Profile};
 use crate::servers::{self, Servers};
 use crate::stress::{self, Stress};
 use crate::workloads::memory;
 
 pub(crate) const USAGE: &str = "\
-usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] [--json] [--list]
+usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] [--json | --markdown] [--svg FOLDER] [--list]
+       raddle-bench profile ROW[,ROW] [--engine raddle|tokio]
        raddle-bench servers [--rows a,b] [--seconds 5] [--pairs 5] [--syscalls] [--no-build] [--json] [--list]
        raddle-bench http [--connections 64] and the options of servers
        raddle-bench load --addr HOST:PORT [--http PATH] [--connections 1] [--size 64] [--rate N] [--seconds 5]
@@ -20,6 +24,7 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] 
        raddle-bench inspect [--only pstree,top,spawn,switch] [--rounds 20] [--no-build]
 
 compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
+profile   instructions per operation with one worker, as valgrind's callgrind counts them
 servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request
 http      one row of it: two HTTP servers under wrk
 load      messages to an echo server, or requests of a page, as fast as they come back or at a rate: latency and throughput
@@ -31,6 +36,9 @@ inspect   what looking into a program with the command `raddle` costs it, and ho
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Compare(Compare),
+    Profile(Profile),
+    /// What a profile counts.
+    Once(Once),
     Servers(Servers),
     Load(Load),
     Chaos(Proxy),
@@ -53,14 +61,26 @@ pub(crate) struct Compare {
     pub(crate) rows: Vec<String>,
     pub(crate) pairs: Option<usize>,
     pub(crate) flavor: Flavor,
-    pub(crate) json: bool,
+    pub(crate) form: Form,
+    /// Where to put pictures.
+    pub(crate) svg: Option<PathBuf>,
     pub(crate) list: bool,
+}
+
+/// How figures are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Table,
+    Json,
+    Markdown,
 }
 
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let mut args = args.into_iter();
     match args.next().as_deref() {
         Some("compare") => compare(&mut args).map(Command::Compare),
+        Some("profile") => profile::parse(&mut args).map(Command::Profile),
+        Some(profile::SUBCOMMAND) => profile::parse_once(&mut args).map(Command::Once),
         Some("servers") => servers::parse(&mut args).map(Command::Servers),
         Some("http") => servers::parse_http(&mut args).map(Command::Servers),
         Some("load") => load::parse(&mut args).map(Command::Load),
@@ -79,12 +99,21 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
 }
 
 fn compare(args: &mut impl Iterator<Item = String>) -> Result<Compare, String> {
-    let mut options =
-        Compare { quick: false, rows: Vec::new(), pairs: None, flavor: Flavor::MultiThread, json: false, list: false };
+    let mut options = Compare {
+        quick: false,
+        rows: Vec::new(),
+        pairs: None,
+        flavor: Flavor::MultiThread,
+        form: Form::Table,
+        svg: None,
+        list: false,
+    };
     while let Some(option) = args.next() {
         match option.as_str() {
             "--quick" => options.quick = true,
-            "--json" => options.json = true,
+            "--json" => options.form = Form::Json,
+            "--markdown" => options.form = Form::Markdown,
+            "--svg" => options.svg = Some(value(&option, args)?.into()),
             "--list" => options.list = true,
             "--pairs" => options.pairs = Some(count(&option, args)?),
             "--rows" => options.rows.extend(value(&option, args)?.split(',').map(str::to_string)),
@@ -130,7 +159,7 @@ mod tests {
         let Ok(Command::Compare(options)) = of("compare --quick --rows fib,mutex --pairs 3 --flavor ct") else {
             panic!("a good command line")
         };
-        assert!(options.quick && !options.json);
+        assert!(options.quick && options.form == Form::Table);
         assert_eq!((options.rows, options.pairs), (vec!["fib".to_string(), "mutex".into()], Some(3)));
         assert_eq!(options.flavor, Flavor::CurrentThread);
         let load = Load { addr: "a:1".into(), rate: Some(7), ..Load::default() };

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p raddle-bench -- compare             all workloads: two minutes, and eight for stall_long
 //! cargo run --release -p raddle-bench -- compare --quick     smaller ones, fewer pairs
+//! cargo run --release -p raddle-bench -- profile fib         instructions per operation
 //! cargo run --release -p raddle-bench -- servers             servers under load, each row a minute
 //! cargo run --release -p raddle-bench -- load --addr …       messages to an echo server
 //! cargo run --release -p raddle-bench -- chaos --to …        a bad network in front of a server
@@ -21,6 +22,7 @@ mod engine;
 mod inspect;
 mod load;
 mod measure;
+mod profile;
 mod report;
 mod rows;
 mod sample;
@@ -31,11 +33,10 @@ mod workloads;
 use std::env;
 use std::process::ExitCode;
 
-use crate::args::{Command, Compare};
+use crate::args::{Command, Compare, Form};
 use crate::engine::{Engine, Flavor, Raddle, Tokio};
 use crate::measure::Engines;
 use crate::report::Line;
-use crate::rows::Row;
 use crate::sample::Scale;
 
 pub(crate) const WORKERS: usize = 2;
@@ -51,6 +52,8 @@ fn main() -> ExitCode {
         Ok(Command::Stress(options)) => stress::run(&options),
         Ok(Command::Inspect(options)) => inspect::run(&options),
         Ok(Command::Inspected(what)) => inspect::inspected(&what),
+        Ok(Command::Profile(options)) => profile::run(&options),
+        Ok(Command::Once(options)) => profile::once(&options),
         Ok(Command::Parked { engine, what, tasks }) => parked(&engine, &what, tasks),
         Ok(Command::Help) => {
             println!("{}", args::USAGE);
@@ -71,7 +74,7 @@ fn main() -> ExitCode {
 }
 
 fn compare(options: &Compare) -> Result<(), String> {
-    let rows = chosen(&options.rows)?;
+    let rows = rows::chosen(&options.rows)?;
     if options.list {
         rows.iter().for_each(|row| println!("{:10} {}", row.group.name(), row.name));
         return Ok(());
@@ -87,18 +90,21 @@ fn compare(options: &Compare) -> Result<(), String> {
             row.metrics.iter().zip(figures).map(|(metric, figures)| Line::new(row.name, row.group, metric, figures)),
         );
     }
-    println!("{}", if options.json { report::json(&lines) } else { report::table(&lines) });
+    println!("{}", told(&lines, options.form));
+    if let Some(folder) = &options.svg {
+        for file in report::draw(&lines, folder)? {
+            eprintln!("{}", file.display());
+        }
+    }
     Ok(())
 }
 
-/// The rows whose name or group begins with one of `wanted`; all of them if nothing is wanted.
-fn chosen(wanted: &[String]) -> Result<Vec<Row>, String> {
-    let matches = |row: &Row, want: &String| row.name.starts_with(want) || row.group.name().starts_with(want);
-    let rows = rows::all();
-    if let Some(unknown) = wanted.iter().find(|want| !rows.iter().any(|row| matches(row, want))) {
-        return Err(format!("no row is called `{unknown}`; `compare --list` tells the names"));
+fn told(lines: &[Line], form: Form) -> String {
+    match form {
+        Form::Table => report::table(lines),
+        Form::Json => report::json(lines),
+        Form::Markdown => report::markdown(lines),
     }
-    Ok(rows.into_iter().filter(|row| wanted.is_empty() || wanted.iter().any(|want| matches(row, want))).collect())
 }
 
 fn parked(engine: &str, what: &str, tasks: usize) -> Result<(), String> {
@@ -106,23 +112,5 @@ fn parked(engine: &str, what: &str, tasks: usize) -> Result<(), String> {
         Raddle::NAME => workloads::memory::child(Raddle::build(WORKERS), what, tasks),
         Tokio::NAME => workloads::memory::child(Tokio::build((Flavor::MultiThread, WORKERS)), what, tasks),
         other => Err(format!("no engine is called `{other}`")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(wanted: &[&str]) -> Result<Vec<&'static str>, String> {
-        let wanted: Vec<String> = wanted.iter().map(|want| want.to_string()).collect();
-        chosen(&wanted).map(|rows| rows.iter().map(|row| row.name).collect())
-    }
-
-    #[test]
-    fn rows_are_chosen_by_name_and_by_group() {
-        assert_eq!(names(&["fib", "queue_4"]), Ok(vec!["fib", "queue_4_1", "queue_4_4"]));
-        assert_eq!(names(&["lifecycle"]), Ok(vec!["startup"]));
-        assert!(names(&["nothing"]).unwrap_err().contains("`nothing`"));
-        assert_eq!(names(&[]).unwrap().len(), rows::all().len());
     }
 }

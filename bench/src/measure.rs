@@ -10,6 +10,9 @@ pub(crate) struct Engines {
     pub(crate) tokio: Tokio,
 }
 
+/// A ratio is told if the upper quarter of the pairs begins at no more than this times what the lower ends at.
+const MOST_SCATTERED: f64 = 2.0;
+
 /// The figures of one metric over all pairs.
 #[derive(Debug)]
 pub(crate) struct Figures {
@@ -22,19 +25,26 @@ pub(crate) struct Figures {
     pub(crate) better: usize,
 }
 
-/// The middle and the ends of some values.
+/// The middle, the quarters and the ends of some values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spread {
-    pub(crate) median: f64,
     pub(crate) min: f64,
+    pub(crate) lower: f64,
+    pub(crate) median: f64,
+    pub(crate) upper: f64,
     pub(crate) max: f64,
 }
 
 impl Spread {
     pub(crate) fn of(mut values: Vec<f64>) -> Spread {
         values.sort_by(f64::total_cmp);
-        let (lower, upper) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-        Spread { median: (lower + upper) / 2.0, min: values[0], max: values[values.len() - 1] }
+        // Between two values where it falls between them.
+        let at = |share: f64| {
+            let place = (values.len() - 1) as f64 * share;
+            let (before, after) = (values[place.floor() as usize], values[place.ceil() as usize]);
+            if before == after { before } else { before + (after - before) * place.fract() }
+        };
+        Spread { min: at(0.0), lower: at(0.25), median: at(0.5), upper: at(0.75), max: at(1.0) }
     }
 }
 
@@ -83,6 +93,11 @@ impl Figures {
         }
     }
 
+    /// The middle half of the pairs differs so much that a ratio would say nothing.
+    pub(crate) fn is_scattered(&self) -> bool {
+        self.ratio.upper > self.ratio.lower * MOST_SCATTERED
+    }
+
     /// The sign test: how often a fair coin would fall as one-sidedly as the pairs did, or more so.
     pub(crate) fn chance(&self) -> f64 {
         let fewer = self.better.min(self.pairs - self.better);
@@ -114,12 +129,20 @@ mod tests {
     fn the_ratio_is_the_median_of_pairs_not_the_ratio_of_medians() {
         let figures = Figures::of(&[(1.0, 8.0), (10.0, 20.0), (100.0, 300.0)]);
         assert_eq!((figures.raddle, figures.tokio, figures.pairs), (10.0, 20.0, 3));
-        assert_eq!(figures.ratio, Spread { median: 3.0, min: 2.0, max: 8.0 });
+        assert_eq!(figures.ratio, Spread { min: 2.0, lower: 2.5, median: 3.0, upper: 5.5, max: 8.0 });
     }
 
     #[test]
     fn the_median_of_an_even_number_lies_between() {
-        assert_eq!(Spread::of(vec![4.0, 1.0]), Spread { median: 2.5, min: 1.0, max: 4.0 });
+        assert_eq!(Spread::of(vec![4.0, 1.0]), Spread { min: 1.0, lower: 1.75, median: 2.5, upper: 3.25, max: 4.0 });
+    }
+
+    #[test]
+    fn pairs_that_agree_on_nothing_are_scattered() {
+        let scattered =
+            |ratios: &[f64]| Figures::of(&ratios.iter().map(|&ratio| (1.0, ratio)).collect::<Vec<_>>()).is_scattered();
+        assert!(scattered(&[0.3, 0.5, 1.0, 2.0, 4.0]));
+        assert!(!scattered(&[0.1, 1.0, 1.1, 1.2, 9.0]), "what lies far off is not what most pairs say");
     }
 
     #[test]

@@ -136,9 +136,32 @@ pub(crate) fn all() -> Vec<Row> {
     ]
 }
 
+/// The rows whose name or group begins with one of `wanted`; all of them if nothing is wanted.
+pub(crate) fn chosen(wanted: &[String]) -> Result<Vec<Row>, String> {
+    let matches = |row: &Row, want: &String| row.name.starts_with(want) || row.group.name().starts_with(want);
+    let rows = all();
+    if let Some(unknown) = wanted.iter().find(|want| !rows.iter().any(|row| matches(row, want))) {
+        return Err(format!("no row is called `{unknown}`; `compare --list` tells the names"));
+    }
+    Ok(rows.into_iter().filter(|row| wanted.is_empty() || wanted.iter().any(|want| matches(row, want))).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn names(wanted: &[&str]) -> Result<Vec<&'static str>, String> {
+        let wanted: Vec<String> = wanted.iter().map(|want| want.to_string()).collect();
+        chosen(&wanted).map(|rows| rows.iter().map(|row| row.name).collect())
+    }
+
+    #[test]
+    fn rows_are_chosen_by_name_and_by_group() {
+        assert_eq!(names(&["fib", "queue_4"]), Ok(vec!["fib", "queue_4_1", "queue_4_4"]));
+        assert_eq!(names(&["lifecycle"]), Ok(vec!["startup"]));
+        assert!(names(&["nothing"]).unwrap_err().contains("`nothing`"));
+        assert_eq!(names(&[]).unwrap().len(), all().len());
+    }
 
     #[test]
     fn the_mean_is_taken_over_eight_rows() {

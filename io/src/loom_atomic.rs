@@ -18,7 +18,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use loom::sync::atomic;
-pub use loom::sync::atomic::Ordering;
+pub use loom::sync::atomic::{Ordering, fence};
 
 /// An atomic, as loom's but for `load`, `store` and `fetch_update`.
 pub struct Seen<A> {

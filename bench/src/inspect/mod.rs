@@ -135,7 +135,7 @@ fn pstree(command: &Path, rounds: usize) -> Result<(), String> {
                     return Err(format!("{lines} lines: {}", String::from_utf8_lossy(&output.stderr)));
                 }
             }
-            let Spread { median, min, max } = Spread::of(times);
+            let Spread { median, min, max, .. } = Spread::of(times);
             println!("raddle {question:6} {what:22} {median:8.1} ({min:.1} to {max:.1})");
         }
     }
@@ -169,7 +169,7 @@ fn spawn(pairs: usize) -> Result<(), String> {
                     while_asked(process, question, &answers, || sample(&row, &mut engine)) / alone
                 });
                 // The first warms up.
-                let Spread { median, min, max } = Spread::of(ratios.skip(1).collect());
+                let Spread { median, min, max, .. } = Spread::of(ratios.skip(1).collect());
                 let answers = answers.into_inner();
                 let name = row.name;
                 println!("{name:12} {workers} workers {question:6} {median:6.3} ({min:.3} to {max:.3}) {answers:6}");
@@ -216,7 +216,7 @@ fn switch(pairs: usize) -> Result<(), String> {
             ratios.extend((turn > 0).then_some(with / without));
         }
         let slower = ratios.iter().filter(|ratio| **ratio > 1.0).count();
-        let Spread { median, min, max } = Spread::of(ratios);
+        let Spread { median, min, max, .. } = Spread::of(ratios);
         medians.push(median);
         println!("{:14} {median:6.3} ({min:.3} to {max:.3}) {slower} of {pairs}", row.name);
     }

@@ -11,5 +11,7 @@ pub(crate) mod injector;
 pub(crate) mod next_slot;
 #[path = "../../../runtime/src/scheduler/phase.rs"]
 pub(crate) mod phase;
+#[path = "../../../runtime/src/scheduler/ring.rs"]
+pub(crate) mod ring;
 #[path = "../../../runtime/src/scheduler/run_queue.rs"]
 pub(crate) mod run_queue;

@@ -24,6 +24,9 @@ pub(crate) mod remote;
 pub(crate) mod report;
 mod rescue;
 mod resolve;
+#[cfg(raddle_ring)]
+#[allow(unsafe_code)]
+mod ring;
 mod run_queue;
 pub(crate) mod samples;
 mod search;

@@ -1,6 +1,6 @@
 //! A worker's own tasks: a stealing deque, and the next slot in front of it.
 //!
-//! The deque is crossbeam's in its FIFO flavour, named only here. A task that was just woken or created goes into the
+//! The deque is crossbeam's in its FIFO flavour, or under cfg `raddle_ring` our own (`ring.rs`), named only here. A task that was just woken or created goes into the
 //! next slot (it is warm, and often what its creator waits for); the one that was there moves to the back of the
 //! deque. A run of [`NEXT_RUN`] tasks out of the slot, and the deque gets its turn, so that two tasks that wake each
 //! other starve nobody.
@@ -8,24 +8,32 @@
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-use crossbeam_deque::{Steal, Stealer, Worker as Deque};
+#[cfg(not(raddle_ring))]
+use crossbeam_deque::Steal;
 
 use super::next_slot::NextSlot;
+#[cfg(raddle_ring)]
+use super::ring::{Steal, Stealer, Worker as Deque};
 use crate::shim::spin_loop;
 use crate::task::header::{Header, TaskRef};
+
+#[cfg(not(raddle_ring))]
+type Deque = crossbeam_deque::Worker<TaskRef>;
+#[cfg(not(raddle_ring))]
+type Stealer = crossbeam_deque::Stealer<TaskRef>;
 
 /// Tasks run out of the next slot in a row. 3 and 16 measured the same.
 const NEXT_RUN: u32 = 16;
 
 /// The owner's end.
 pub(crate) struct LocalQueue {
-    deque: Deque<TaskRef>,
+    deque: Deque,
     next_run: Cell<u32>,
 }
 
 /// Everybody else's end.
 pub(crate) struct RemoteQueue {
-    stealer: Stealer<TaskRef>,
+    stealer: Stealer,
     next: NextSlot<Header>,
 }
 
@@ -69,6 +77,27 @@ impl LocalQueue {
     pub(crate) fn len(&self) -> usize {
         self.deque.len()
     }
+
+    /// Whether [`LocalQueue::trim`] would give memory back.
+    #[cfg(raddle_ring)]
+    pub(crate) fn is_trimmable(&self) -> bool {
+        self.deque.is_trimmable()
+    }
+
+    /// Gives back what the deque needed for a peak.
+    #[cfg(raddle_ring)]
+    pub(crate) fn trim(&self) {
+        self.deque.trim();
+    }
+
+    /// crossbeam's deque shrinks by itself.
+    #[cfg(not(raddle_ring))]
+    pub(crate) fn is_trimmable(&self) -> bool {
+        false
+    }
+
+    #[cfg(not(raddle_ring))]
+    pub(crate) fn trim(&self) {}
 }
 
 impl RemoteQueue {

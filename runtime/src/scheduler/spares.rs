@@ -50,7 +50,7 @@ use super::turn::MAINTENANCE_TICKS;
 use super::worker::Worker;
 use crate::shim::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::shim::{Arc, Mutex};
-use crate::task::arena::{Arena, ArenaShared};
+use crate::task::arena::{Arena, ArenaShared, Place};
 
 /// As many spares as workers, so that as many tasks run as before; a few more where there are few, since the tasks that a
 /// spare runs may block as well. More would let a program that blocks everywhere have threads without end: it is better off
@@ -353,10 +353,13 @@ impl Worker {
     /// A spare is no main's worker, so what is pinned here are local tasks.
     fn has_local_tasks(&self) -> bool {
         let mut found = false;
-        self.remote().arena.walk(|state| {
-            let seen = state.snapshot();
-            found |= seen.is_pinned() && seen.is_alive();
-        });
+        let mut next = Some(Place::default());
+        while let Some(place) = next {
+            next = self.remote().arena.walk_page(place, |state| {
+                let seen = state.snapshot();
+                found |= seen.is_pinned() && seen.is_alive();
+            });
+        }
         found
     }
 }

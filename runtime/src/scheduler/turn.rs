@@ -203,7 +203,7 @@ impl Worker {
             return self.virtual_park(clock);
         }
         let was_searching = self.searching.replace(false);
-        let trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true);
+        let trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true) || self.queue.is_trimmable();
         self.shared.retry_failed_starts();
         self.shared.idle.announce(self.index, was_searching);
         if !self.something_came(was_searching) {
@@ -247,6 +247,7 @@ impl Worker {
         match parked {
             Ok(0) if trimmable && self.queue.len() == 0 => {
                 self.with_arena(|arena| arena.trim());
+                self.queue.trim();
                 self.pinned.borrow_mut().shrink_to(PINNED_KEPT);
             }
             Ok(_) => {}

@@ -1,0 +1,54 @@
+//! Tables for a page that renders Markdown.
+
+use std::fmt::Write;
+
+use super::{Line, means, quantity};
+use crate::measure::NAMES;
+
+pub(crate) fn markdown(lines: &[Line]) -> String {
+    let mut text = String::new();
+    let [raddle, tokio] = NAMES;
+    let mut group = None;
+    for line in lines {
+        if group != Some(line.group) {
+            group = Some(line.group);
+            let heading = line.group.name();
+            _ = writeln!(text, "\n| {heading} | {raddle} | {tokio} | {tokio}/{raddle} | min .. max | pairs |");
+            text.push_str("|---|--:|--:|--:|:-:|--:|\n");
+        }
+        let figures = &line.figures;
+        let ratio = &figures.ratio;
+        let told = if figures.is_scattered() { "scattered".into() } else { format!("{:.2}", ratio.median) };
+        _ = writeln!(
+            text,
+            "| {} | {} | {} | {told} | {:.2} .. {:.2} | {} |",
+            line.name,
+            quantity(figures.raddle, line.unit),
+            quantity(figures.tokio, line.unit),
+            ratio.min,
+            ratio.max,
+            figures.pairs,
+        );
+    }
+    for (group, mean) in means(lines) {
+        _ = writeln!(text, "\nGeometric mean of the {group} rows: **{mean:.2}**");
+    }
+    text.trim_start().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{line, scattered};
+    use super::*;
+
+    #[test]
+    fn a_table_for_each_group() {
+        let text = markdown(&[line("spawn_local"), scattered("fib")]);
+        assert!(
+            text.starts_with("| scheduler | raddle | tokio | tokio/raddle | min .. max | pairs |\n|---|"),
+            "{text}"
+        );
+        assert!(text.contains("\n| spawn_local | 50.0 ns | 100 ns | 2.00 | 1.00 .. inf | 9 |\n"), "{text}");
+        assert!(text.contains("| scattered | 0.20 .. 7.00 | 9 |"), "{text}");
+    }
+}

@@ -1,0 +1,87 @@
+//! Figures as a table for people, as one JSON object for programs, as Markdown for pages, and as pictures.
+
+mod chart;
+mod json;
+mod markdown;
+mod table;
+
+use crate::measure::{Figures, geometric_mean};
+use crate::rows::{self, Group, Metric};
+
+pub(crate) use self::chart::draw;
+pub(crate) use self::json::json;
+pub(crate) use self::markdown::markdown;
+pub(crate) use self::table::table;
+
+/// A metric of a row with its figures.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) name: String,
+    pub(crate) group: Group,
+    pub(crate) unit: &'static str,
+    pub(crate) figures: Figures,
+}
+
+impl Line {
+    pub(crate) fn new(row: &str, group: Group, metric: &Metric, figures: Figures) -> Line {
+        Line { name: format!("{row}{}", metric.suffix), group, unit: metric.unit, figures }
+    }
+}
+
+/// Of these groups the mean is reported.
+const MEANS: [Group; 2] = [Group::Scheduler, Group::Sync];
+
+/// The geometric means of those groups of which all rows were measured: of fewer it would mean something else.
+fn means(lines: &[Line]) -> Vec<(&'static str, f64)> {
+    MEANS.iter().filter_map(|&group| Some((group.name(), mean(group, lines)?))).collect()
+}
+
+fn mean(group: Group, lines: &[Line]) -> Option<f64> {
+    let ratios: Vec<f64> =
+        lines.iter().filter(|line| line.group == group).map(|line| line.figures.ratio.median).collect();
+    let rows = rows::all().iter().filter(|row| row.group == group).count();
+    (ratios.len() == rows).then(|| geometric_mean(&ratios)).flatten()
+}
+
+/// Three digits, and µs where ns grow long.
+fn quantity(value: f64, unit: &str) -> String {
+    let (value, unit) = if unit == "ns" && value >= 10_000.0 { (value / 1000.0, "µs") } else { (value, unit) };
+    let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.decimals$} {unit}").trim_end().into()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::measure::Spread;
+
+    pub(crate) fn line(name: &str) -> Line {
+        let ratio = Spread { min: 1.0, lower: 1.5, median: 2.0, upper: 2.5, max: f64::INFINITY };
+        let figures = Figures { raddle: 50.0, tokio: 100.0, ratio, pairs: 9, better: 9 };
+        Line { name: name.into(), group: Group::Scheduler, unit: "ns", figures }
+    }
+
+    /// One whose pairs say all sorts of things.
+    pub(crate) fn scattered(name: &str) -> Line {
+        let mut line = line(name);
+        line.figures.ratio = Spread { min: 0.2, lower: 0.5, median: 1.0, upper: 3.0, max: 7.0 };
+        line
+    }
+
+    #[test]
+    fn the_mean_needs_all_eight_rows() {
+        let mut lines: Vec<Line> = (0..7).map(|_| line("row")).collect();
+        assert_eq!(means(&lines), []);
+        lines.push(line("row"));
+        assert_eq!(means(&lines).len(), 1);
+        assert!((means(&lines)[0].1 - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn quantities_keep_three_digits() {
+        assert_eq!(quantity(1.234, "ms"), "1.23 ms");
+        assert_eq!(quantity(72.06, "ns"), "72.1 ns");
+        assert_eq!(quantity(737.4, "ns"), "737 ns");
+        assert_eq!(quantity(128_000.0, "ns"), "128 µs");
+    }
+}
