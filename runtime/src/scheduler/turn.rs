@@ -233,6 +233,13 @@ impl Worker {
             || self.is_told_to_stop()
             || matches!(phase, Phase::Frozen | Phase::Stopped) && self.index != 0
             || was_searching && shared.has_queued()
+            || self.has_own_task()
+    }
+
+    /// On the way to the park nothing of raddle's queues a task here; a report of a start that failed again may: it is the
+    /// program's to say what becomes of it.
+    fn has_own_task(&self) -> bool {
+        self.queue.len() > 0 || self.remote().queue.has_next() || !self.pinned.borrow().is_empty()
     }
 
     fn sleep_in_reactor(&self, trimmable: bool) {
