@@ -105,7 +105,7 @@ impl TaskInfo {
     /// As [`TaskInfo::of`], with the time of the task's runtime.
     pub(crate) fn of_at(task: TaskRef, current: Option<TaskRef>, now: Instant) -> TaskInfo {
         let header = task.header();
-        let future = untraced((header.vtable.type_name)());
+        let future = (header.vtable.type_name)();
         TaskInfo {
             id: header.id,
             name: name_of(task),
@@ -171,8 +171,8 @@ pub(crate) fn write_task(
 
 const GROUP_CHILD: &str = "raddle::api::group_child::GroupChild<";
 /// Whether a future of that type is a child of a task group.
-pub(crate) fn is_group_child(future: &str) -> bool {
-    future.starts_with(GROUP_CHILD)
+pub(crate) fn is_group_child(future: &'static str) -> bool {
+    untraced(future).starts_with(GROUP_CHILD)
 }
 
 const WRAPPERS: [&str; 2] = [GROUP_CHILD, "raddle::api::spawn_reported::Reporting<"];
