@@ -257,8 +257,7 @@ fn what_is_reported_is_an_event() {
         let heard = |task: &str, field: &str| told().iter().any(|e| e.is_of(task) && e.fields.contains_key(field));
         eventually("both reports", || heard("panics", "panic") && heard("slow", "message"));
     });
-    // The handler is told as well.
-    assert!(reports.take().len() >= 2);
+    eventually("the handler is told of the panic as well", || reports.len() == 1);
     // A machine that is slow may report more polls as slow.
     let events = listener.events();
     let panic = events.iter().find(|event| event.is_of("panics") && event.fields.contains_key("panic")).unwrap();
