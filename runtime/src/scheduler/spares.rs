@@ -63,6 +63,8 @@ fn most(workers: usize) -> usize {
 #[derive(Default)]
 pub(crate) struct Spares {
     seats: OnceLock<Box<[Seat]>>,
+    /// The seats are there. (std's cell orders that as well, but ThreadSanitizer cannot see how.)
+    has_seats: AtomicBool,
     /// How many threads were started so far.
     started: AtomicU64,
 }
@@ -196,11 +198,18 @@ impl Spares {
     /// None before the first spare was needed.
     #[inline]
     pub(crate) fn seats(&self) -> &[Seat] {
+        // Acquire: pairs with the Release in `make_seats`.
+        if !self.has_seats.load(Ordering::Acquire) {
+            return &[];
+        }
         self.seats.get().map_or(&[], |seats| seats)
     }
 
     pub(super) fn make_seats(&self, workers: usize) -> &[Seat] {
-        self.seats.get_or_init(|| (workers..workers + most(workers)).map(Seat::new).collect())
+        let seats = self.seats.get_or_init(|| (workers..workers + most(workers)).map(Seat::new).collect());
+        // Release: pairs with the Acquire in `seats`.
+        self.has_seats.store(true, Ordering::Release);
+        seats
     }
 
     /// The seat with that index, if that is not a worker's.
