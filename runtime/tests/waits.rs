@@ -140,7 +140,7 @@ fn tasks(rows: &mut Vec<Row>) {
 }
 
 #[rustfmt::skip]
-async fn sockets(rows: &mut Vec<Row>) -> Vec<TcpStream> {
+async fn sockets(rows: &mut Vec<Row>) -> (TcpListener, Vec<TcpStream>) {
     row!(rows, "readable fd", TcpListener::bind("127.0.0.1:0").await.unwrap().accept().await);
     row!(rows, "readable fd", UdpSocket::bind("127.0.0.1:0").await.unwrap().recv(&mut [0]).await);
     row!(rows, "readable fd", { let (one, _other) = UnixStream::pair().unwrap(); one.read(&mut [0]).await });
@@ -158,9 +158,8 @@ async fn sockets(rows: &mut Vec<Row>) -> Vec<TcpStream> {
     while let Ok(Ok(stream)) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
         kept.push(stream);
     }
-    std::mem::forget(full);
     row!(rows, "connect", TcpStream::connect(address).await);
-    kept
+    (full, kept)
 }
 
 #[rustfmt::skip]
