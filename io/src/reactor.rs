@@ -244,9 +244,9 @@ impl Reactor {
     }
 
     /// Has the owner unparked when somebody wants its clock, a virtual one, to be moved; until it is shut down.
-    pub fn follow_clock(self: &Arc<Reactor>) {
-        let reactor = self.clone();
-        self.clock.follow(self.address(), move || reactor.unpark());
+    pub fn follow_clock(this: &Arc<Reactor>) {
+        let reactor = this.clone();
+        this.clock.follow(this.address(), move || reactor.unpark());
     }
 
     fn address(&self) -> usize {

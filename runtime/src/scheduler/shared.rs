@@ -294,7 +294,7 @@ impl Shared {
         if self.clock().is_virtual() && worker == 0 {
             self.blocking.set_waiting_clock(reactor.clone());
             self.lookups.set_waiting_clock(reactor.clone());
-            reactor.follow_clock();
+            Reactor::follow_clock(&reactor);
         }
         self.remotes[worker].set_reactor(reactor);
     }
