@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use plotters::coord::combinators::WithKeyPoints;
 use plotters::prelude::*;
 
-use super::Line;
+use super::{Line, by_group};
 use crate::measure::NAMES;
 use crate::rows::Group;
 
@@ -23,7 +23,7 @@ const SCATTERED: RGBColor = RGBColor(158, 158, 158);
 pub(crate) fn draw(lines: &[Line], folder: &Path) -> Result<Vec<PathBuf>, String> {
     fs::create_dir_all(folder).map_err(|error| format!("{} can't be made: {error}", folder.display()))?;
     let mut files = Vec::new();
-    for of_group in lines.chunk_by(|one, other| one.group == other.group) {
+    for of_group in by_group(lines) {
         let file = folder.join(format!("{}.svg", of_group[0].group.name()));
         let group = of_group[0].group;
         picture(group, of_group, &file).map_err(|error| format!("{} can't be drawn: {error}", file.display()))?;

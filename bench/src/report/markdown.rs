@@ -2,33 +2,31 @@
 
 use std::fmt::Write;
 
-use super::{Line, means, quantity};
+use super::{Line, by_group, means, quantity};
 use crate::measure::NAMES;
 
 pub(crate) fn markdown(lines: &[Line]) -> String {
     let mut text = String::new();
     let [raddle, tokio] = NAMES;
-    let mut group = None;
-    for line in lines {
-        if group != Some(line.group) {
-            group = Some(line.group);
-            let heading = line.group.name();
-            _ = writeln!(text, "\n| {heading} | {raddle} | {tokio} | {tokio}/{raddle} | min .. max | pairs |");
-            text.push_str("|---|--:|--:|--:|:-:|--:|\n");
+    for of_group in by_group(lines) {
+        let heading = of_group[0].group.name();
+        _ = writeln!(text, "\n| {heading} | {raddle} | {tokio} | {tokio}/{raddle} | min .. max | pairs |");
+        text.push_str("|---|--:|--:|--:|:-:|--:|\n");
+        for line in of_group {
+            let figures = &line.figures;
+            let ratio = &figures.ratio;
+            let told = if figures.is_scattered() { "scattered".into() } else { format!("{:.2}", ratio.median) };
+            _ = writeln!(
+                text,
+                "| {} | {} | {} | {told} | {:.2} .. {:.2} | {} |",
+                line.name,
+                quantity(figures.raddle, line.unit),
+                quantity(figures.tokio, line.unit),
+                ratio.min,
+                ratio.max,
+                figures.pairs,
+            );
         }
-        let figures = &line.figures;
-        let ratio = &figures.ratio;
-        let told = if figures.is_scattered() { "scattered".into() } else { format!("{:.2}", ratio.median) };
-        _ = writeln!(
-            text,
-            "| {} | {} | {} | {told} | {:.2} .. {:.2} | {} |",
-            line.name,
-            quantity(figures.raddle, line.unit),
-            quantity(figures.tokio, line.unit),
-            ratio.min,
-            ratio.max,
-            figures.pairs,
-        );
     }
     for (group, mean) in means(lines) {
         _ = writeln!(text, "\nGeometric mean of the {group} rows: **{mean:.2}**");

@@ -28,6 +28,11 @@ impl Line {
     }
 }
 
+/// The lines of each group; they stand together.
+fn by_group(lines: &[Line]) -> impl Iterator<Item = &[Line]> {
+    lines.chunk_by(|one, other| one.group == other.group)
+}
+
 /// Of these groups the mean is reported.
 const MEANS: [Group; 2] = [Group::Scheduler, Group::Sync];
 

@@ -2,23 +2,21 @@
 
 use std::fmt::Write;
 
-use super::{Line, means, quantity};
+use super::{Line, by_group, means, quantity};
 use crate::measure::{Figures, NAMES};
 use crate::rows::Group;
 
 pub(crate) fn table(lines: &[Line]) -> String {
     let mut text = String::new();
     let [raddle, tokio] = NAMES;
-    let mut group = None;
-    for line in lines {
-        if group != Some(line.group) {
-            group = Some(line.group);
-            let heading = line.group.name();
-            _ = writeln!(text, "\n{heading:24} {raddle:>12} {tokio:>12}    {tokio}/{raddle}  (min .. max)");
+    for of_group in by_group(lines) {
+        let heading = of_group[0].group.name();
+        _ = writeln!(text, "\n{heading:24} {raddle:>12} {tokio:>12}    {tokio}/{raddle}  (min .. max)");
+        for line in of_group {
+            let figures = &line.figures;
+            let (raddle, tokio) = (quantity(figures.raddle, line.unit), quantity(figures.tokio, line.unit));
+            _ = writeln!(text, "{:24} {raddle:>12} {tokio:>12}   {}", line.name, verdict(line.group, figures));
         }
-        let figures = &line.figures;
-        let (raddle, tokio) = (quantity(figures.raddle, line.unit), quantity(figures.tokio, line.unit));
-        _ = writeln!(text, "{:24} {raddle:>12} {tokio:>12}   {}", line.name, verdict(line.group, figures));
     }
     for (number, (group, mean)) in means(lines).iter().enumerate() {
         let gap = if number == 0 { "\n" } else { "" };

@@ -6,9 +6,10 @@
 //! Who may ask: the program's own user, and root (`inspection_folder.rs`).
 //!
 //! **What askers can do to the program.** It keeps at most [`MOST_ASKERS`] connections, so they cost it no more files, and
-//! at most [`MOST_ANSWERS`] answers, so they cost it a few of its own lists in memory. Nobody is waited for: reads and writes
-//! do not block, whoever stands still is sent away, soon if others wait, and where all places are taken, one that has not
-//! said anything yet makes room for one that comes. Who asks the same gets the same answer. Answers are made while there is an [`Allowance`]: in the long run a quarter of a core.
+//! at most [`MOST_ANSWERS`] answers, so they cost it a few of its own lists in memory. Nobody is waited for: reads
+//! and writes do not block, whoever stands still is sent away, soon if others wait, and where all places are taken,
+//! one that has not said anything yet makes room for one that comes. Who asks the same gets the same answer. Answers
+//! are made while there is an [`Allowance`]: in the long run a quarter of a core.
 //!
 //! **What the thread may do to the workers.** It takes no lock for longer than it takes to copy a pointer, but that of
 //! an arena's list of chunks, for a page at a time (`task/arena.rs`), which a worker needs to map a mebibyte more.

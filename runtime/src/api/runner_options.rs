@@ -143,16 +143,16 @@ impl Runner {
 
     /// Reports what a program should not do, through `on_exception`: polls that last longer than 100 ms, unless
     /// [`slow_poll`](Runner::slow_poll) says otherwise, and tasks that wait for each other, as
-    /// [`Handle::deadlocks`](crate::Handle::deadlocks) finds them, within a second or two. The environment variable `RADDLE_DEBUG=1` does the same where
-    /// this is not called.
+    /// [`Handle::deadlocks`](crate::Handle::deadlocks) finds them, within a second or two. The environment variable
+    /// `RADDLE_DEBUG=1` does the same where this is not called.
     pub fn debug(mut self, on: bool) -> Runner {
         self.config.debug = Some(on);
         self
     }
 
-    /// Lets the command `raddle ps PID`, `raddle pstree PID` or `raddle top PID` ask this runtime what its workers do, which
-    /// tasks there are, what each waits for, and who waits for each other; also while all workers are stuck. The environment variable `RADDLE_INSPECT=1` does
-    /// the same where this is not called.
+    /// Lets the command `raddle ps PID`, `raddle pstree PID` or `raddle top PID` ask this runtime what its workers
+    /// do, which tasks there are, what each waits for, and who waits for each other; also while all workers are
+    /// stuck. The environment variable `RADDLE_INSPECT=1` does the same where this is not called.
     ///
     /// The program's own user and root may ask. It takes a thread, which sleeps until somebody does, and a socket in
     /// `$XDG_RUNTIME_DIR/raddle`, or `/tmp/raddle-UID` where that variable is not set: a folder of the user's alone. What

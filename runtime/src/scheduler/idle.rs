@@ -1,8 +1,9 @@
 //! Who sleeps and who looks for work: one word of counts, and a mask that says which workers sleep.
 //!
-//! The word holds the number of PARKED workers (unstarted ones count as parked), the number of SEARCHING ones, the flag
-//! WATCHDOG_ASLEEP and the number of spares that are about. It is only ever changed by read-modify-writes; those are totally ordered, and each reads
-//! what its predecessor released. That is the whole argument against lost wake-ups, without any fence:
+//! The word holds the number of PARKED workers (unstarted ones count as parked), the number of SEARCHING ones, the
+//! flag WATCHDOG_ASLEEP and the number of spares that are about. It is only ever changed by read-modify-writes; those
+//! are totally ordered, and each reads what its predecessor released. That is the whole argument against lost
+//! wake-ups, without any fence:
 //!
 //! * A parker announces itself (one read-modify-write), *then* looks at the queues once more, then parks.
 //! * A pusher publishes its task, *then* does one read-modify-write, then decides by what it read.
@@ -303,12 +304,12 @@ impl Idle {
         parked(word) as usize == self.workers && nobody_about(word)
     }
 
-    /// Whether all workers are parked or unstarted, and unclaimed, but for so many, and no spare is about. By a worker that has announced itself;
-    /// yes is an answer that holds for as long as nobody claims a worker or leaves its park.
+    /// Whether all workers are parked or unstarted, and unclaimed, but for so many. By a worker that has announced itself;
+    /// yes is an answer that holds for as long as nobody claims a worker or leaves its park. Spares are not asked about:
+    /// a virtual clock, whose question this is, has none.
     pub(crate) fn are_all_parked_but(&self, n: usize) -> bool {
         // Acquire: pairs with `announce`, so that who gets a yes sees what each of them did before it parked.
-        let word = self.word.load(Ordering::Acquire);
-        parked(word) as usize + n == self.workers && nobody_about(word)
+        parked(self.word.load(Ordering::Acquire)) as usize + n == self.workers
     }
 
     /// All workers are parked, and no spare is about.

@@ -29,8 +29,8 @@ pub(crate) struct Remote {
     observed: Mutex<(u64, u64)>,
     /// The watchdog asks for a maintenance turn.
     pub(crate) turn_due: AtomicBool,
-    /// The task that the worker polls, or null, if the watchdog or an inspector wants to know. To be compared with tasks that are known to
-    /// live, no more.
+    /// The task that the worker polls, or null, if the watchdog or an inspector wants to know. To be compared with
+    /// tasks that are known to live, no more.
     pub(crate) current: AtomicPtr<()>,
     /// The system's number of the thread that is this worker at present; 0 before there was one.
     pub(crate) thread: AtomicU32,

@@ -1,9 +1,9 @@
 //! A worker's own tasks: a stealing deque, and the next slot in front of it.
 //!
-//! The deque is crossbeam's in its FIFO flavour, or under cfg `raddle_ring` our own (`ring.rs`), named only here. A task that was just woken or created goes into the
-//! next slot (it is warm, and often what its creator waits for); the one that was there moves to the back of the
-//! deque. A run of [`NEXT_RUN`] tasks out of the slot, and the deque gets its turn, so that two tasks that wake each
-//! other starve nobody.
+//! The deque is crossbeam's in its FIFO flavour, or under cfg `raddle_ring` our own (`ring.rs`), named only here. A
+//! task that was just woken or created goes into the next slot (it is warm, and often what its creator waits for);
+//! the one that was there moves to the back of the deque. A run of [`NEXT_RUN`] tasks out of the slot, and the deque
+//! gets its turn, so that two tasks that wake each other starve nobody.
 
 use std::cell::Cell;
 use std::ptr::NonNull;

@@ -35,8 +35,6 @@
 //! * *The runtime ends.* Spares are counted among the started threads, so that it waits for them, and drain what they have.
 //! * *Between two runs* a spare hands over and leaves.
 
-use std::sync::OnceLock;
-
 use crossbeam_utils::CachePadded;
 use parking_lot::Condvar;
 use raddle_io::context::Context;
@@ -49,7 +47,7 @@ use super::shared::{Seed, Shared};
 use super::turn::MAINTENANCE_TICKS;
 use super::worker::Worker;
 use crate::shim::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::shim::{Arc, Mutex};
+use crate::shim::{Arc, Mutex, OnceLock};
 use crate::task::arena::{Arena, ArenaShared, Place};
 
 /// As many spares as workers, so that as many tasks run as before; a few more where there are few, since the tasks that a
