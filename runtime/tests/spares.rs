@@ -118,6 +118,34 @@ fn timers_fire_while_all_workers_block() {
     });
 }
 
+/// The first poll on a spare reads no clock of its own.
+#[test]
+fn what_a_task_waits_for_on_a_spare_has_its_time() {
+    let _watch = watch();
+    runner(2).run(async {
+        let begun = raddle::Instant::now();
+        let blocked = block_the_others(2).await;
+        let (said, heard) = mpsc::channel();
+        let (_promise, pending) = promise::<()>();
+        let waiter = create_task(async move {
+            said.send(()).unwrap();
+            _ = pending.await;
+        });
+        heard.recv().unwrap();
+        let wait = loop {
+            let tasks = raddle::all_tasks();
+            let info = tasks.iter().find(|info| info.id == waiter.id()).unwrap();
+            match info.waiting.clone() {
+                Some(wait) => break wait,
+                None => sleep(MILLISECOND).await,
+            }
+        };
+        // A record is exact to a tick of 67 ms.
+        assert!(wait.since + Duration::from_millis(100) >= begun, "{wait:?}");
+        drop((blocked, waiter));
+    });
+}
+
 #[test]
 fn connections_are_served_while_all_workers_block() {
     let _watch = watch();

@@ -168,16 +168,14 @@ impl<'a> Desk<'a> {
 
     fn accept(&mut self, now: Instant) {
         self.resting = None;
+        if self.askers.len() >= MOST_ASKERS
+            && let Some(silent) = self.askers.iter().position(Asker::is_asking)
+        {
+            // The one that came first makes room, before there is one more.
+            self.askers.remove(silent);
+        }
         match self.listener.accept() {
-            Ok((stream, _)) => {
-                if self.askers.len() >= MOST_ASKERS
-                    && let Some(silent) = self.askers.iter().position(Asker::is_asking)
-                {
-                    // The one that came first.
-                    self.askers.remove(silent);
-                }
-                self.askers.extend(Asker::new(stream, now));
-            }
+            Ok((stream, _)) => self.askers.extend(Asker::new(stream, now)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             // For want of files, say, of which the program needs its own.
             Err(_) => self.resting = Some(now + REST),

@@ -282,6 +282,7 @@ impl Worker {
         let io = Context { young: None, relieves: false, ..self.io_context() };
         let _io = raddle_io::context::enter(io);
         self.publish_thread();
+        self.set_moment(self.shared.clock().now().as_nanos());
         context::enter(self, || {
             loop {
                 match self.shared.phase.get() {

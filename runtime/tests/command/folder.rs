@@ -10,7 +10,7 @@ use std::thread;
 use raddle::{Runner, TaskBuilder};
 use rustix::process::Signal;
 
-use super::ask::{answer, raddle};
+use super::ask::{answer_with, raddle};
 use super::victim::{Victim, heard, is_victim, say, skip};
 use crate::common::watch;
 
@@ -275,7 +275,7 @@ fn another_user_learns_nothing_and_root_does() {
     let mut theirs = theirs.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
     let folder = Path::new("/tmp/raddle-65534").join(format!("{}-1.sock", theirs.id()));
     crate::common::eventually("their socket", || folder.exists());
-    assert!(answer(&["ps", &theirs.id().to_string()]).contains("Task-1"));
+    answer_with(&["ps", &theirs.id().to_string()], "Task-1");
     drop(theirs.stdin.take());
     theirs.wait().unwrap();
 }

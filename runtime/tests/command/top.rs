@@ -26,7 +26,9 @@ fn program() {
                 TaskBuilder::new().name(&format!("waiter-{number}\u{1b}[31m")).create(async move { event.wait().await })
             })
             .collect();
-        yield_now().await;
+        while raddle::all_tasks().iter().filter(|task| task.waiting.is_some()).count() < tasks.len() {
+            yield_now().await;
+        }
         say("here");
         drop(raddle::to_thread(heard).await);
         drop(tasks);
@@ -128,6 +130,25 @@ impl Terminal {
         }
     }
 
+    /// As `shows`, of what is drawn anew, again and again: words come in one piece then.
+    #[track_caller]
+    fn shows_anew(&self, part: &str) {
+        let begun = Instant::now();
+        for width in [90, 91].into_iter().cycle() {
+            self.forget();
+            tcsetwinsize(&self.line, size(width, 30)).unwrap();
+            kill_process(Pid::from_raw(self.top.id() as i32).unwrap(), Signal::WINCH).unwrap();
+            let drawn = Instant::now();
+            while drawn.elapsed() < Duration::from_millis(500) {
+                if self.seen().contains(part) {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{part:?} is not shown: {:?}", self.seen());
+        }
+    }
+
     /// Shows what comes from now on.
     fn forget(&self) {
         self.screen.lock().unwrap().clear();
@@ -189,12 +210,9 @@ fn keys_and_sizes_do_what_they_say_and_q_gives_the_terminal_back() {
     terminal.shows("\u{1b}[40;");
     terminal.forget();
     terminal.press("/nobody\r");
+    terminal.shows_anew("'nobody'");
     // The keys are told again when the filter has been typed.
-    terminal.shows("quit");
-    // Drawn anew, so that words come in one piece.
-    tcsetwinsize(&terminal.line, size(90, 30)).unwrap();
-    kill_process(Pid::from_raw(terminal.top.id() as i32).unwrap(), Signal::WINCH).unwrap();
-    terminal.shows("'nobody'");
+    terminal.shows_anew("quit");
     terminal.press("q");
     assert_eq!(terminal.is_given_back(), "");
     victim.finish();
