@@ -112,8 +112,8 @@ impl Runner {
 
     /// Reports each poll that lasts longer than `limit` through `on_exception`, or on stderr, while it lasts: the task in
     /// it keeps its worker from all others. The report names the worker and the task with the line that created it, and says
-    /// how long it has lasted and whether it is blocked in the system or computes. When the poll is over, a second report
-    /// says how long it took. Times are right to a few milliseconds.
+    /// how long it has lasted and whether it is blocked in the system, computes, or waits for a processor. When the poll is
+    /// over, a second report says how long it took. Times are right to a few milliseconds.
     ///
     /// In debug builds, polls over 100 ms are reported unless this, or `debug(false)`, says otherwise (from the first
     /// [`create_task`](crate::create_task) on; where this is called, main is watched from the beginning). In release builds

@@ -3,8 +3,9 @@
 //! The watchdog asks here at each look about each worker. A poll is known from the first look at which it was there at the
 //! look before as well, so it counts from that one; it is judged slow by the time that has passed since, and reported once,
 //! by the thread that looks on: the task, the line that created it, for how long, and whether it is blocked in the system
-//! or computes. When the poll counter has moved, or the worker is between two polls, the poll is over: then it is said how
-//! long it took, to a look.
+//! or computes. One that is neither, since it is not blocked at that look and has hardly had a processor, is looked at
+//! again before it is said to wait for one. When the poll counter has moved, or the worker is between two polls, the poll
+//! is over: then it is said how long it took, to a look.
 //!
 //! Feared: that a task is named which is not the one being polled. It is looked up by its address, which another may have by
 //! then, so the worker's present task is compared before and after, and its poll counter with it.
@@ -17,6 +18,9 @@ use super::report::ExceptionContext;
 use super::shared::Shared;
 use crate::shim::atomic::Ordering;
 use crate::task::status::TaskInfo;
+
+/// A poll that seems to wait for a processor is reported when it has lasted so many times as long as it should.
+const LOOKED_AGAIN: u32 = 4;
 
 /// The poll that a worker is in, if it is a long one.
 #[derive(Default)]
@@ -58,8 +62,13 @@ impl SlowPoll {
         }
         let begun = || Poll { number: look.polls, since: look.now, used: cpu_time(look.thread), reported: None };
         let poll = self.0.get_or_insert_with(begun);
-        if poll.reported.is_none() && look.now - poll.since >= limit {
-            poll.report(shared, remote, look);
+        let lasted = look.now - poll.since;
+        if poll.reported.is_none() && lasted >= limit {
+            let used = poll.used.zip(cpu_time(look.thread)).map(|(before, now)| now.saturating_sub(before));
+            let state = State::of(look.is_blocked, used, lasted);
+            if state != State::Waiting || lasted >= limit.saturating_mul(LOOKED_AGAIN) {
+                poll.report(shared, remote, look, (state, used));
+            }
         }
     }
 
@@ -81,7 +90,7 @@ impl SlowPoll {
 }
 
 impl Poll {
-    fn report(&mut self, shared: &Shared, remote: &Remote, look: &Look) {
+    fn report(&mut self, shared: &Shared, remote: &Remote, look: &Look, (state, used): (State, Option<Duration>)) {
         // Relaxed: as above.
         let current = || (remote.current.load(Ordering::Relaxed), remote.counters.polls.get());
         let before = current();
@@ -91,11 +100,33 @@ impl Poll {
             return;
         }
         let (who, lasted) = (shared.name_of(look.index), look.now - self.since);
-        let what = if look.is_blocked { "blocked in the system" } else { "computing" };
-        let used = self.used.zip(cpu_time(look.thread)).map(|(before, now)| now.saturating_sub(before));
+        let what = match state {
+            State::Blocked => "blocked in the system",
+            State::Waiting => "waiting for a processor",
+            State::Computing => "computing",
+        };
         let used = used.map_or(String::new(), |used| format!(", {used:.1?} of processor time"));
         shared.report(&context(format!("a poll on {who} lasts {lasted:.1?} already: {what}{used}"), task.clone()));
         self.reported = Some(Reported { task });
+    }
+}
+
+/// What a thread does in a long poll.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Blocked,
+    Waiting,
+    Computing,
+}
+
+impl State {
+    /// `used`: the processor time it has had in the time that the poll has lasted.
+    fn of(is_blocked: bool, used: Option<Duration>, lasted: Duration) -> State {
+        match used {
+            _ if is_blocked => State::Blocked,
+            Some(used) if used < lasted / 10 => State::Waiting,
+            _ => State::Computing,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use std::thread;
 use raddle::{Runner, TaskBuilder};
 use rustix::process::Signal;
 
-use super::ask::{answer_with, raddle};
+use super::ask::raddle;
 use super::victim::{Victim, heard, is_victim, say, skip};
 use crate::common::watch;
 
@@ -275,7 +275,12 @@ fn another_user_learns_nothing_and_root_does() {
     let mut theirs = theirs.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
     let folder = Path::new("/tmp/raddle-65534").join(format!("{}-1.sock", theirs.id()));
     crate::common::eventually("their socket", || folder.exists());
-    answer_with(&["ps", &theirs.id().to_string()], "Task-1");
+    // Its socket is there a moment before it answers, and its tasks a moment after that.
+    let id = theirs.id().to_string();
+    crate::common::eventually("their tasks", || {
+        let output = raddle(&["ps", &id]);
+        output.status.success() && String::from_utf8_lossy(&output.stdout).contains("Task-1")
+    });
     drop(theirs.stdin.take());
     theirs.wait().unwrap();
 }
