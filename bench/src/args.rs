@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 
+use raddle_bench::WORKERS;
+use raddle_bench::engine::Flavor;
+use raddle_bench::workloads::memory;
+
 use crate::chaos::{self, Proxy};
-use crate::engine::Flavor;
 use crate::inspect::{self, Inspect};
 use crate::load::{self, Load};
 use crate::profile::{self, Once, Profile};
 use crate::servers::{self, Servers};
 use crate::stress::{self, Stress};
-use crate::workloads::memory;
 
 pub(crate) const USAGE: &str = "\
-usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--flavor mt|ct] [--json | --markdown] [--svg FOLDER] [--list]
+usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--flavor mt|ct]
+                            [--json | --markdown] [--svg FOLDER] [--list]
        raddle-bench profile ROW[,ROW] [--engine raddle|tokio]
        raddle-bench servers [--rows a,b] [--seconds 5] [--pairs 5] [--syscalls] [--no-build] [--json] [--list]
        raddle-bench http [--connections 64] and the options of servers
@@ -61,6 +64,7 @@ pub(crate) struct Compare {
     pub(crate) rows: Vec<String>,
     pub(crate) pairs: Option<usize>,
     pub(crate) flavor: Flavor,
+    pub(crate) workers: usize,
     pub(crate) form: Form,
     /// Where to put pictures.
     pub(crate) svg: Option<PathBuf>,
@@ -104,6 +108,7 @@ fn compare(args: &mut impl Iterator<Item = String>) -> Result<Compare, String> {
         rows: Vec::new(),
         pairs: None,
         flavor: Flavor::MultiThread,
+        workers: WORKERS,
         form: Form::Table,
         svg: None,
         list: false,
@@ -117,6 +122,7 @@ fn compare(args: &mut impl Iterator<Item = String>) -> Result<Compare, String> {
             "--list" => options.list = true,
             "--pairs" => options.pairs = Some(count(&option, args)?),
             "--rows" => options.rows.extend(value(&option, args)?.split(',').map(str::to_string)),
+            "--workers" => options.workers = count(&option, args)?,
             "--flavor" => options.flavor = flavor(&value(&option, args)?)?,
             other => return Err(format!("unknown option `{other}` of compare")),
         }

@@ -8,14 +8,14 @@ use rustix::thread::CpuSet;
 use rustix::time::{ClockId, clock_gettime};
 
 /// The processor time that all threads of this process have used.
-pub(crate) fn of_this_process() -> Duration {
+pub fn of_this_process() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// The processor time that the threads of another process have used, in user and in kernel mode, as its scheduler counts
 /// it: in nanoseconds. What threads used that have ended is not in it.
-pub(crate) fn of_process(id: u32) -> io::Result<Duration> {
+pub fn of_process(id: u32) -> io::Result<Duration> {
     let mut sum = Duration::ZERO;
     for thread in fs::read_dir(format!("/proc/{id}/task"))? {
         let path = thread?.path().join("schedstat");
@@ -36,12 +36,12 @@ fn on_processor(schedstat: &str) -> Option<Duration> {
 }
 
 /// Pins the calling thread, and every process and thread that it starts while the guard lives, to one core.
-pub(crate) struct Pinned {
+pub struct Pinned {
     before: CpuSet,
 }
 
 impl Pinned {
-    pub(crate) fn to_one_core() -> io::Result<Pinned> {
+    pub fn to_one_core() -> io::Result<Pinned> {
         let before = rustix::thread::sched_getaffinity(None)?;
         let core = (0..CpuSet::MAX_CPU).find(|&core| before.is_set(core)).expect("this thread runs somewhere");
         let mut one = CpuSet::new();

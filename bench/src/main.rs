@@ -17,29 +17,28 @@
 
 mod args;
 mod chaos;
-mod cpu;
-mod engine;
+mod cost;
 mod inspect;
 mod load;
 mod measure;
 mod profile;
+mod progress;
 mod report;
-mod rows;
-mod sample;
 mod servers;
 mod stress;
-mod workloads;
 
 use std::env;
 use std::process::ExitCode;
 
-use crate::args::{Command, Compare, Form};
-use crate::engine::{Engine, Flavor, Raddle, Tokio};
-use crate::measure::Engines;
-use crate::report::Line;
-use crate::sample::Scale;
+use raddle_bench::engine::{Engine, Flavor, Raddle, Tokio};
+use raddle_bench::sample::Scale;
+use raddle_bench::{WORKERS, rows, workloads};
 
-pub(crate) const WORKERS: usize = 2;
+use crate::args::{Command, Compare, Form};
+use crate::measure::Engines;
+use crate::progress::Progress;
+use crate::report::Line;
+
 const PAIRS: usize = 9;
 const QUICK_PAIRS: usize = 5;
 
@@ -81,15 +80,17 @@ fn compare(options: &Compare) -> Result<(), String> {
     }
     let scale = Scale { quick: options.quick };
     let pairs = options.pairs.unwrap_or(if options.quick { QUICK_PAIRS } else { PAIRS });
-    let mut engines = Engines { raddle: Raddle::build(WORKERS), tokio: Tokio::build((options.flavor, WORKERS)) };
+    let workers = options.workers;
+    let mut engines = Engines { raddle: Raddle::build(workers), tokio: Tokio::build((options.flavor, workers)) };
     let mut lines = Vec::new();
-    for (number, row) in rows.iter().enumerate() {
-        eprintln!("[{}/{}] {}", number + 1, rows.len(), row.name);
-        let figures = measure::compare(row, &mut engines, pairs, scale);
-        lines.extend(
-            row.metrics.iter().zip(figures).map(|(metric, figures)| Line::new(row.name, row.group, metric, figures)),
-        );
+    let progress = Progress::new(rows.len());
+    for row in &rows {
+        progress.begin(row.name);
+        let measured = measure::compare(row, &mut engines, pairs, scale, !options.quick);
+        lines.extend(Line::of(row, measured));
+        progress.end();
     }
+    progress.over();
     println!("{}", told(&lines, options.form));
     if let Some(folder) = &options.svg {
         for file in report::draw(&lines, folder)? {

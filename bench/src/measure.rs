@@ -1,8 +1,10 @@
-//! Two engines in alternation, and the ratio of each pair.
+//! Two engines in alternation, and the ratio of each pair; beside them smol, and the same without a runtime.
 
-use crate::engine::{Engine, Raddle, Tokio};
-use crate::rows::Row;
-use crate::sample::{Sample, Scale};
+use raddle_bench::engine::{Engine, Raddle, Tokio};
+use raddle_bench::rows::Row;
+use raddle_bench::sample::{Sample, Scale};
+
+use crate::cost::{self, Cost, Costs};
 
 /// Both runtimes, alive at the same time; one of them runs at a time.
 pub(crate) struct Engines {
@@ -20,6 +22,10 @@ pub(crate) struct Figures {
     pub(crate) tokio: f64,
     /// tokio ÷ raddle: above 1, raddle is better.
     pub(crate) ratio: Spread,
+    /// Where smol has the workload.
+    pub(crate) smol: Option<f64>,
+    /// What the same work takes without a runtime, as far as that can be said.
+    pub(crate) floor: Option<f64>,
     pub(crate) pairs: usize,
     /// In how many pairs raddle was better.
     pub(crate) better: usize,
@@ -48,36 +54,73 @@ impl Spread {
     }
 }
 
-/// One figure for each metric of `row`. A first pair warms both sides up and is thrown away, unless there is one alone, which
-/// takes long enough for that.
-pub(crate) fn compare(row: &Row, engines: &mut Engines, pairs: usize, scale: Scale) -> Vec<Figures> {
+/// What a row came to.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// One for each metric.
+    pub(crate) figures: Vec<Figures>,
+    /// Of rows that do a number of operations as fast as they can.
+    pub(crate) costs: Option<Costs>,
+}
+
+/// One pair's samples, and those beside it.
+struct Turn {
+    raddle: Sample,
+    tokio: Sample,
+    smol: Option<Sample>,
+    floor: Option<Sample>,
+    costs: Costs,
+}
+
+/// Measures `row`. A first pair warms both sides up and is thrown away, unless there is one alone, which takes long enough for
+/// that. System calls are counted in a pair of their own, if `count_calls`.
+pub(crate) fn compare(row: &Row, engines: &mut Engines, pairs: usize, scale: Scale, count_calls: bool) -> Measured {
     let pairs = row.most_pairs.map_or(pairs, |most| pairs.min(most));
-    let mut samples = Vec::with_capacity(pairs);
     let warm_up = usize::from(row.most_pairs != Some(1));
-    for turn in 0..pairs + warm_up {
-        let pair = measure_pair(row, engines, scale, turn % 2 == 0);
-        if turn >= warm_up {
-            samples.push(pair);
-        }
-    }
-    let values =
-        |metric: usize| samples.iter().map(move |(raddle, tokio)| (raddle.values[metric], tokio.values[metric]));
-    (0..row.metrics.len()).map(|metric| Figures::of(&values(metric).collect::<Vec<_>>())).collect()
+    let mut turns: Vec<Turn> = (0..pairs + warm_up).map(|turn| take_turn(row, engines, scale, turn % 2 == 0)).collect();
+    turns.drain(..warm_up);
+    let figures = (0..row.metrics.len()).map(|metric| figures_of(&turns, metric)).collect();
+    let costs = row.group.is_counted().then(|| costs_of(row, engines, scale, &turns, count_calls));
+    Measured { figures, costs }
 }
 
 /// The order changes from pair to pair, so that going second helps nobody.
-fn measure_pair(row: &Row, engines: &mut Engines, scale: Scale, raddle_first: bool) -> (Sample, Sample) {
+fn take_turn(row: &Row, engines: &mut Engines, scale: Scale, raddle_first: bool) -> Turn {
     let (raddle, tokio);
     if raddle_first {
-        raddle = (row.raddle)(&mut engines.raddle, scale);
-        tokio = (row.tokio)(&mut engines.tokio, scale);
+        raddle = Cost::of(|| (row.raddle)(&mut engines.raddle, scale));
+        tokio = Cost::of(|| (row.tokio)(&mut engines.tokio, scale));
     } else {
-        tokio = (row.tokio)(&mut engines.tokio, scale);
-        raddle = (row.raddle)(&mut engines.raddle, scale);
+        tokio = Cost::of(|| (row.tokio)(&mut engines.tokio, scale));
+        raddle = Cost::of(|| (row.raddle)(&mut engines.raddle, scale));
     }
-    assert_eq!(raddle.operations, tokio.operations, "{}: both sides must do the same work", row.name);
+    let ((raddle, of_raddle), (tokio, of_tokio)) = (raddle, tokio);
+    let (smol, floor) = (row.smol.map(|sample| sample(scale)), row.floor.map(|sample| sample(scale)));
+    for other in [Some(&tokio), smol.as_ref(), floor.as_ref()].into_iter().flatten() {
+        assert_eq!(raddle.operations, other.operations, "{}: all sides must do the same work", row.name);
+    }
     assert_eq!(raddle.values.len(), row.metrics.len(), "{}: one value for each metric", row.name);
-    (raddle, tokio)
+    Turn { raddle, tokio, smol, floor, costs: Costs { raddle: of_raddle, tokio: of_tokio } }
+}
+
+fn figures_of(turns: &[Turn], metric: usize) -> Figures {
+    let pairs: Vec<_> = turns.iter().map(|turn| (turn.raddle.values[metric], turn.tokio.values[metric])).collect();
+    let beside = |of: fn(&Turn) -> Option<&Sample>| {
+        let values: Option<Vec<f64>> = turns.iter().map(|turn| of(turn)?.values.get(metric).copied()).collect();
+        values.map(|values| Spread::of(values).median)
+    };
+    let (smol, floor) = (beside(|turn| turn.smol.as_ref()), beside(|turn| turn.floor.as_ref()));
+    Figures { smol, floor, ..Figures::of(&pairs) }
+}
+
+fn costs_of(row: &Row, engines: &mut Engines, scale: Scale, turns: &[Turn], count_calls: bool) -> Costs {
+    let median = |of: fn(&Turn) -> Cost| Cost::median(&turns.iter().map(of).collect::<Vec<_>>());
+    let (mut raddle, mut tokio) = (median(|turn| turn.costs.raddle), median(|turn| turn.costs.tokio));
+    if count_calls {
+        raddle.calls = cost::calls(|| (row.raddle)(&mut engines.raddle, scale));
+        tokio.calls = cost::calls(|| (row.tokio)(&mut engines.tokio, scale));
+    }
+    Costs { raddle, tokio }
 }
 
 impl Figures {
@@ -89,6 +132,8 @@ impl Figures {
             tokio: Spread::of(pairs.iter().map(|pair| pair.1).collect()).median,
             better: ratios.iter().filter(|&&ratio| ratio > 1.0).count(),
             ratio: Spread::of(ratios),
+            smol: None,
+            floor: None,
             pairs: pairs.len(),
         }
     }

@@ -10,10 +10,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{self, Command};
 
+use raddle_bench::engine::{Engine, Flavor, Raddle, Tokio};
+use raddle_bench::rows::{self, Row};
+use raddle_bench::sample::{Sample, Scale};
+
 use crate::args::{count, value};
-use crate::engine::{Engine, Flavor, Raddle, Tokio};
-use crate::rows::{self, Row};
-use crate::sample::{Sample, Scale};
 
 /// The command whose work is counted.
 pub(crate) const SUBCOMMAND: &str = "once";

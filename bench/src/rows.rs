@@ -9,7 +9,7 @@ use crate::workloads::{
 
 /// Rows that are reported together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Group {
+pub enum Group {
     Scheduler,
     Sync,
     Timers,
@@ -22,7 +22,7 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Group::Scheduler => "scheduler",
             Group::Sync => "sync",
@@ -35,26 +35,35 @@ impl Group {
             Group::Network => "network",
         }
     }
+
+    /// Whether its rows do a number of operations as fast as they can, in this process: then each has a cost.
+    pub fn is_counted(self) -> bool {
+        !matches!(self, Group::Stall | Group::Memory | Group::Network)
+    }
 }
 
 /// One figure of a row.
 #[derive(Debug)]
-pub(crate) struct Metric {
+pub struct Metric {
     /// Follows the row's name; empty when the row has one metric.
-    pub(crate) suffix: &'static str,
-    pub(crate) unit: &'static str,
+    pub suffix: &'static str,
+    pub unit: &'static str,
 }
 
 /// One workload on both engines.
 #[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) group: Group,
-    pub(crate) metrics: &'static [Metric],
-    pub(crate) raddle: fn(&mut Raddle, Scale) -> Sample,
-    pub(crate) tokio: fn(&mut Tokio, Scale) -> Sample,
+pub struct Row {
+    pub name: &'static str,
+    pub group: Group,
+    pub metrics: &'static [Metric],
+    pub raddle: fn(&mut Raddle, Scale) -> Sample,
+    pub tokio: fn(&mut Tokio, Scale) -> Sample,
+    /// On smol, where it has what the workload asks for.
+    pub smol: Option<fn(Scale) -> Sample>,
+    /// Without a runtime.
+    pub floor: Option<fn(Scale) -> Sample>,
     /// For rows that take long or hardly vary; `None` leaves it to the command line.
-    pub(crate) most_pairs: Option<usize>,
+    pub most_pairs: Option<usize>,
 }
 
 const NS: &[Metric] = &[Metric { suffix: "", unit: "ns" }];
@@ -87,13 +96,15 @@ macro_rules! row {
             metrics: $metrics,
             raddle: $($workload)::+::<Raddle $($(, $count)+)?>,
             tokio: $($workload)::+::<Tokio $($(, $count)+)?>,
+            smol: None,
+            floor: None,
             most_pairs: [$(Some($pairs),)? None][0],
         }
     };
 }
 
 /// Every row, group by group.
-pub(crate) fn all() -> Vec<Row> {
+pub fn all() -> Vec<Row> {
     vec![
         row!("spawn_local", Scheduler, NS, spawn::local),
         row!("spawn_main", Scheduler, NS, spawn::main),
@@ -137,7 +148,7 @@ pub(crate) fn all() -> Vec<Row> {
 }
 
 /// The rows whose name or group begins with one of `wanted`; all of them if nothing is wanted.
-pub(crate) fn chosen(wanted: &[String]) -> Result<Vec<Row>, String> {
+pub fn chosen(wanted: &[String]) -> Result<Vec<Row>, String> {
     let matches = |row: &Row, want: &String| row.name.starts_with(want) || row.group.name().starts_with(want);
     let rows = all();
     if let Some(unknown) = wanted.iter().find(|want| !rows.iter().any(|row| matches(row, want))) {

@@ -4,37 +4,37 @@ use std::time::Duration;
 
 /// How large the workloads are.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Scale {
-    pub(crate) quick: bool,
+pub struct Scale {
+    pub quick: bool,
 }
 
 impl Scale {
-    pub(crate) fn of(self, full: usize, quick: usize) -> usize {
+    pub fn of(self, full: usize, quick: usize) -> usize {
         if self.quick { quick } else { full }
     }
 }
 
 /// What a workload found: a value for each metric of its row, and how many operations it counted while it ran.
 #[derive(Debug)]
-pub(crate) struct Sample {
-    pub(crate) values: Vec<f64>,
-    pub(crate) operations: usize,
+pub struct Sample {
+    pub values: Vec<f64>,
+    pub operations: usize,
 }
 
 impl Sample {
     /// Nanoseconds per operation.
-    pub(crate) fn time(elapsed: Duration, operations: usize) -> Sample {
+    pub fn time(elapsed: Duration, operations: usize) -> Sample {
         Sample { values: vec![elapsed.as_nanos() as f64 / operations as f64], operations }
     }
 }
 
 /// Milliseconds, with their fraction.
-pub(crate) fn millis(duration: Duration) -> f64 {
+pub fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
 /// The value below which the share `share` of `values` lies.
-pub(crate) fn percentile(values: &mut [f64], share: f64) -> f64 {
+pub fn percentile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     values[((values.len() - 1) as f64 * share).round() as usize]
 }

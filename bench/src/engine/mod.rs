@@ -13,16 +13,16 @@ use std::net::TcpListener;
 use std::ops::DerefMut;
 use std::time::Duration;
 
-pub(crate) use self::raddle::Raddle;
-pub(crate) use self::tokio::{Flavor, Tokio};
+pub use self::raddle::Raddle;
+pub use self::tokio::{Flavor, Tokio};
 
 /// What goes through a broadcast or a watch.
-pub(crate) trait Message: Copy + Send + Sync + 'static {}
+pub trait Message: Copy + Send + Sync + 'static {}
 
 impl<T: Copy + Send + Sync + 'static> Message for T {}
 
 /// A live runtime. Nothing of it runs outside of `in_main` and `in_task`, so it does not disturb the other one.
-pub(crate) trait Engine: Sized + 'static {
+pub trait Engine: Sized + 'static {
     const NAME: &'static str;
 
     type Task<T: Send + 'static>: Future<Output = T> + Send + 'static;

@@ -19,14 +19,14 @@ use super::{Engine, Message};
 raddle::context_var! { static VALUE: usize = 0; }
 
 /// A Runner kept between samples: its workers are parked while it is not running.
-pub(crate) struct Raddle {
+pub struct Raddle {
     runner: Runner,
     workers: usize,
 }
 
 impl Raddle {
     /// One that may be looked into from outside, or must not.
-    pub(crate) fn inspected(workers: usize, inspect: bool) -> Raddle {
+    pub fn inspected(workers: usize, inspect: bool) -> Raddle {
         Raddle { runner: Runner::new().workers(workers).inspect(inspect), workers }
     }
 }
@@ -177,7 +177,7 @@ impl Engine for Raddle {
 }
 
 /// A task whose failure is a failure of the benchmark.
-pub(crate) struct Joined<T>(Task<T>);
+pub struct Joined<T>(Task<T>);
 
 impl<T> Future for Joined<T> {
     type Output = T;
@@ -190,7 +190,7 @@ impl<T> Future for Joined<T> {
 }
 
 /// A promise that its maker keeps.
-pub(crate) struct Kept<T>(Pending<T>);
+pub struct Kept<T>(Pending<T>);
 
 impl<T> Future for Kept<T> {
     type Output = T;

@@ -20,7 +20,7 @@ use super::{Engine, Message};
 
 /// Which of tokio's schedulers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flavor {
+pub enum Flavor {
     MultiThread,
     CurrentThread,
 }
@@ -31,7 +31,7 @@ tokio::task_local! {
 }
 
 /// A Runtime kept between samples: its workers sleep in the kernel while nothing is spawned.
-pub(crate) struct Tokio {
+pub struct Tokio {
     runtime: Runtime,
     flavor: Flavor,
     workers: usize,
@@ -202,13 +202,13 @@ impl Engine for Tokio {
 }
 
 /// tokio has no channel with several consumers; what its users do instead is a receiver in a mutex.
-pub(crate) enum Receiver<T> {
+pub enum Receiver<T> {
     Own(mpsc::Receiver<T>),
     Shared(Arc<Mutex<mpsc::Receiver<T>>>),
 }
 
 /// A task whose failure is a failure of the benchmark.
-pub(crate) struct Joined<T>(JoinHandle<T>);
+pub struct Joined<T>(JoinHandle<T>);
 
 impl<T> Future for Joined<T> {
     type Output = T;
@@ -221,7 +221,7 @@ impl<T> Future for Joined<T> {
 }
 
 /// A oneshot that its maker serves.
-pub(crate) struct Kept<T>(oneshot::Receiver<T>);
+pub struct Kept<T>(oneshot::Receiver<T>);
 
 impl<T> Future for Kept<T> {
     type Output = T;

@@ -22,14 +22,15 @@ use std::time::{Duration, Instant};
 #[allow(dead_code, reason = "the tests plant a deadlock as well")]
 mod crowd;
 
+use raddle_bench::WORKERS;
+use raddle_bench::cpu;
+use raddle_bench::engine::Raddle;
+use raddle_bench::rows::{self, Group, Row};
+use raddle_bench::sample::{Scale, millis};
+
 use self::crowd::{TEN_THOUSAND, Then};
 pub(crate) use self::options::{Inspect, parse};
-use crate::WORKERS;
-use crate::cpu;
-use crate::engine::Raddle;
 use crate::measure::Spread;
-use crate::rows::{self, Group, Row};
-use crate::sample::{Scale, millis};
 
 /// The program that is looked at, as a process of its own.
 pub(crate) const SUBCOMMAND: &str = "inspected";

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use plotters::coord::combinators::WithKeyPoints;
 use plotters::prelude::*;
+use raddle_bench::rows::Group;
 
 use super::{Line, by_group};
 use crate::measure::NAMES;
-use crate::rows::Group;
 
 const WIDTH: u32 = 860;
 const LINE_HEIGHT: u32 = 34;

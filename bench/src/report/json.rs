@@ -1,6 +1,7 @@
 //! One JSON object: `rows`, and `geomean` by group.
 
 use super::{Line, means};
+use crate::cost::Cost;
 use crate::measure::Figures;
 
 pub(crate) fn json(lines: &[Line]) -> String {
@@ -11,12 +12,12 @@ pub(crate) fn json(lines: &[Line]) -> String {
 }
 
 fn row(line: &Line) -> String {
-    let Figures { raddle, tokio, ratio, pairs, better } = &line.figures;
+    let Figures { raddle, tokio, smol, floor, ratio, pairs, better } = &line.figures;
     let told = if line.figures.is_scattered() { f64::NAN } else { ratio.median };
     // Names and units are this program's own and hold nothing that JSON would want escaped.
     format!(
         "{{\"row\": \"{}\", \"group\": \"{}\", \"unit\": \"{}\", \"raddle\": {}, \"tokio\": {}, \"ratio\": {}, \
-         \"ratio_min\": {}, \"ratio_max\": {}, \"pairs\": {pairs}, \"better\": {better}, \"chance\": {}}}",
+         \"ratio_min\": {}, \"ratio_max\": {}, \"floor\": {}, \"smol\": {}, \"pairs\": {pairs}, \"better\": {better}, \"chance\": {}{}}}",
         line.name,
         line.group.name(),
         line.unit,
@@ -25,7 +26,23 @@ fn row(line: &Line) -> String {
         number(told),
         number(ratio.min),
         number(ratio.max),
+        number(floor.unwrap_or(f64::NAN)),
+        number(smol.unwrap_or(f64::NAN)),
         number(line.figures.chance()),
+        line.costs.map_or(String::new(), |costs| {
+            format!(", \"costs\": {{\"raddle\": {}, \"tokio\": {}}}", cost(costs.raddle), cost(costs.tokio))
+        }),
+    )
+}
+
+/// Processor time in ns and system calls and switches for each operation, bytes at the peak.
+fn cost(cost: Cost) -> String {
+    format!(
+        "{{\"cpu_ns\": {}, \"switches\": {}, \"syscalls\": {}, \"peak_bytes\": {}}}",
+        number(cost.cpu),
+        number(cost.switches / 1000.0),
+        number(cost.calls.map_or(f64::NAN, |calls| calls / 1000.0)),
+        number(cost.peak),
     )
 }
 
@@ -43,8 +60,12 @@ mod tests {
     fn json_of_a_row() {
         let text = json(&[line("spawn_local")]);
         assert!(text.contains("\"row\": \"spawn_local\", \"group\": \"scheduler\""));
+        assert!(text.contains(
+            "\"ratio\": 2.0000, \"ratio_min\": 1.0000, \"ratio_max\": null, \"floor\": 25.0000, \"smol\": 80.0000,"
+        ));
         assert!(
-            text.contains("\"ratio\": 2.0000, \"ratio_min\": 1.0000, \"ratio_max\": null, \"pairs\": 9, \"better\": 9")
+            text.contains("\"costs\": {\"raddle\": {\"cpu_ns\": 60.0000, \"switches\": 0.0005, \"syscalls\": null,"),
+            "{text}"
         );
         assert!(text.ends_with("\"geomean\": {}}"));
         assert!(json(&[scattered("row")]).contains("\"ratio\": null, \"ratio_min\": 0.2000"));

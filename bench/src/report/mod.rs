@@ -5,8 +5,10 @@ mod json;
 mod markdown;
 mod table;
 
-use crate::measure::{Figures, geometric_mean};
-use crate::rows::{self, Group, Metric};
+use raddle_bench::rows::{self, Group, Row};
+
+use crate::cost::Costs;
+use crate::measure::{Figures, Measured, geometric_mean};
 
 pub(crate) use self::chart::draw;
 pub(crate) use self::json::json;
@@ -20,11 +22,21 @@ pub(crate) struct Line {
     pub(crate) group: Group,
     pub(crate) unit: &'static str,
     pub(crate) figures: Figures,
+    /// Of the row; with its first metric only.
+    pub(crate) costs: Option<Costs>,
 }
 
 impl Line {
-    pub(crate) fn new(row: &str, group: Group, metric: &Metric, figures: Figures) -> Line {
-        Line { name: format!("{row}{}", metric.suffix), group, unit: metric.unit, figures }
+    /// A row's lines.
+    pub(crate) fn of(row: &Row, measured: Measured) -> impl Iterator<Item = Line> {
+        let mut costs = measured.costs;
+        row.metrics.iter().zip(measured.figures).map(move |(metric, figures)| Line {
+            name: format!("{}{}", row.name, metric.suffix),
+            group: row.group,
+            unit: metric.unit,
+            figures,
+            costs: costs.take(),
+        })
     }
 }
 
@@ -58,12 +70,16 @@ fn quantity(value: f64, unit: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::cost::Cost;
     use crate::measure::Spread;
 
     pub(crate) fn line(name: &str) -> Line {
         let ratio = Spread { min: 1.0, lower: 1.5, median: 2.0, upper: 2.5, max: f64::INFINITY };
-        let figures = Figures { raddle: 50.0, tokio: 100.0, ratio, pairs: 9, better: 9 };
-        Line { name: name.into(), group: Group::Scheduler, unit: "ns", figures }
+        let figures =
+            Figures { raddle: 50.0, tokio: 100.0, smol: Some(80.0), floor: Some(25.0), ratio, pairs: 9, better: 9 };
+        let cost = |cpu| Cost { cpu, switches: 0.5, peak: 3.0 * 1024.0 * 1024.0, calls: None };
+        let costs = Costs { raddle: cost(60.0), tokio: Cost { calls: Some(7.0), ..cost(200.0) } };
+        Line { name: name.into(), group: Group::Scheduler, unit: "ns", figures, costs: Some(costs) }
     }
 
     /// One whose pairs say all sorts of things.

@@ -2,25 +2,80 @@
 
 use std::fmt::Write;
 
+use raddle_bench::rows::Group;
+
 use super::{Line, by_group, means, quantity};
+use crate::cost::Costs;
 use crate::measure::{Figures, NAMES};
-use crate::rows::Group;
 
 pub(crate) fn table(lines: &[Line]) -> String {
     let mut text = String::new();
     let [raddle, tokio] = NAMES;
     for of_group in by_group(lines) {
         let heading = of_group[0].group.name();
-        _ = writeln!(text, "\n{heading:24} {raddle:>12} {tokio:>12}    {tokio}/{raddle}  (min .. max)");
+        // Columns that no row of the group fills are left out.
+        let others = [
+            ("smol", of_group.iter().any(|line| line.figures.smol.is_some())),
+            ("floor", of_group.iter().any(|line| line.figures.floor.is_some())),
+        ];
+        let headings: String =
+            others.iter().filter(|(_, there)| *there).map(|(name, _)| format!(" {name:>12}")).collect();
+        _ = writeln!(text, "\n{heading:24} {raddle:>12} {tokio:>12}{headings}    {tokio}/{raddle}  (min .. max)");
         for line in of_group {
             let figures = &line.figures;
-            let (raddle, tokio) = (quantity(figures.raddle, line.unit), quantity(figures.tokio, line.unit));
-            _ = writeln!(text, "{:24} {raddle:>12} {tokio:>12}   {}", line.name, verdict(line.group, figures));
+            let [raddle, tokio] = [figures.raddle, figures.tokio].map(|value| quantity(value, line.unit));
+            let beside: String = others
+                .iter()
+                .zip([figures.smol, figures.floor])
+                .filter(|((_, there), _)| *there)
+                .map(|(_, value)| format!(" {:>12}", value.map_or("-".into(), |value| quantity(value, line.unit))))
+                .collect();
+            _ = writeln!(text, "{:24} {raddle:>12} {tokio:>12}{beside}   {}", line.name, verdict(line.group, figures));
         }
     }
     for (number, (group, mean)) in means(lines).iter().enumerate() {
         let gap = if number == 0 { "\n" } else { "" };
         _ = writeln!(text, "{gap}geometric mean of the {group} rows: {mean:.2}");
+    }
+    text + &costs(lines)
+}
+
+/// What the rows took beside the time: processor time for each operation, switches and system calls for a thousand, and by how
+/// much the process grew.
+fn costs(lines: &[Line]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let Some(Costs { raddle, tokio }) = line.costs else { continue };
+        if text.is_empty() {
+            text = format!(
+                "\n{:24} {:>21}   {:>19}   {:>19}   {:>17}\n{:24} {:>10} {:>10}   {:>9} {:>9}   {:>9} {:>9}   {:>8} {:>8}\n",
+                "and beside the time",
+                "cpu",
+                "switches/1000",
+                "system calls/1000",
+                "peak, MiB",
+                "",
+                "raddle",
+                "tokio",
+                "raddle",
+                "tokio",
+                "raddle",
+                "tokio",
+                "raddle",
+                "tokio"
+            );
+        }
+        let [raddle_cpu, tokio_cpu] = [raddle, tokio].map(|cost| quantity(cost.cpu, "ns"));
+        let [raddle_calls, tokio_calls] =
+            [raddle, tokio].map(|cost| cost.calls.map_or("-".into(), |calls| quantity(calls, "")));
+        let [raddle_switches, tokio_switches] = [raddle, tokio].map(|cost| quantity(cost.switches, ""));
+        let [raddle_peak, tokio_peak] = [raddle, tokio].map(|cost| cost.peak / 1024.0 / 1024.0);
+        _ = writeln!(
+            text,
+            "{:24} {raddle_cpu:>10} {tokio_cpu:>10}   {raddle_switches:>9} {tokio_switches:>9}   \
+             {raddle_calls:>9} {tokio_calls:>9}   {raddle_peak:8.1} {tokio_peak:8.1}",
+            line.name
+        );
     }
     text
 }
@@ -55,17 +110,23 @@ mod tests {
         let text = table(&(0..8).map(|_| line("row")).collect::<Vec<_>>());
         assert!(
             text.contains(
-                "\nrow                           50.0 ns       100 ns         2.00   (1.00 .. inf), 9 pairs\n"
+                "\nrow                           50.0 ns       100 ns      80.0 ns      25.0 ns         2.00   (1.00 .. inf), 9 pairs\n"
             ),
             "{text}"
         );
-        assert!(text.ends_with("\ngeometric mean of the scheduler rows: 2.00\n"));
+        assert!(text.contains("\ngeometric mean of the scheduler rows: 2.00\n"), "{text}");
+        assert!(
+            text.contains(
+                "\nrow                         60.0 ns     200 ns        0.50      0.50           -      7.00"
+            ),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_ratio_that_means_nothing_is_not_told() {
         let text = table(&[scattered("row")]);
         assert!(text.contains("none   the pairs differ too much: half of 9 lie within 0.50 .. 3.00"), "{text}");
-        assert!(!text.contains("1.00"));
+        assert!(!text.contains("1.00"), "{text}");
     }
 }

@@ -10,18 +10,19 @@ mod client;
 mod contender;
 mod options;
 mod rows;
-mod syscalls;
+pub(crate) mod syscalls;
 
 use std::env;
 use std::path::PathBuf;
 
+use raddle_bench::cpu::{self, Pinned};
+use raddle_bench::rows::Group;
+
 use self::contender::{Contender, Kind, Server};
 pub(crate) use self::options::{Servers, parse, parse_http};
 use self::rows::Row;
-use crate::cpu::{self, Pinned};
 use crate::measure::Figures;
 use crate::report::{self, Line};
-use crate::rows::Group;
 
 /// The names of the contenders: raddle, and tokio with either scheduler.
 const NAMES: [&str; 3] = ["raddle", "mt", "ct"];
@@ -120,7 +121,13 @@ fn against_tokio(row: &Row, suffix: &str, unit: &'static str, values: &[Vec<f64>
     let [raddle, mt, ct] = values;
     let against = |name: &str, tokio: &[f64]| {
         let pairs: Vec<(f64, f64)> = raddle.iter().copied().zip(tokio.iter().copied()).collect();
-        Line { name: format!("{}_{name}{suffix}", row.name), group: Group::Network, unit, figures: Figures::of(&pairs) }
+        Line {
+            name: format!("{}_{name}{suffix}", row.name),
+            group: Group::Network,
+            unit,
+            figures: Figures::of(&pairs),
+            costs: None,
+        }
     };
     [against(NAMES[1], mt), against(NAMES[2], ct)]
 }

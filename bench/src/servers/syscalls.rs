@@ -32,6 +32,13 @@ impl Trace {
         if perf_counts() { attach_perf(process, summary) } else { attach_strace(process, summary) }
     }
 
+    /// `None` where perf can't: strace would stop each of the threads at each call, which is another workload.
+    pub(crate) fn of_this_process() -> Option<Trace> {
+        let process = process::id();
+        let summary = env::temp_dir().join(format!("raddle-bench-{process}"));
+        perf_counts().then(|| attach_perf(process, summary).ok()).flatten()
+    }
+
     /// How many system calls there were.
     pub(crate) fn stop(mut self) -> Result<u64, String> {
         self.detach();

@@ -11,7 +11,7 @@ use crate::sample::{Sample, Scale};
 const PLACES: usize = 100;
 const RECEIVERS: usize = 4;
 
-pub(crate) fn one_to_four<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn one_to_four<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(1000, 300);
     engine.in_task(async move {
         let news = E::broadcast::<usize>(PLACES);

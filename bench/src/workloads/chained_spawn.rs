@@ -7,7 +7,7 @@ use crate::sample::{Sample, Scale};
 
 const DEPTH: usize = 1000;
 
-pub(crate) fn chains<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn chains<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let chains = scale.of(50, 15);
     engine.in_task(async move {
         let start = Instant::now();

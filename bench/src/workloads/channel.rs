@@ -8,15 +8,15 @@ use crate::sample::{Sample, Scale};
 
 const PLACES: usize = 100;
 
-pub(crate) fn one_to_one<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn one_to_one<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     flow(engine, scale, 1, 1)
 }
 
-pub(crate) fn four_to_one<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn four_to_one<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     flow(engine, scale, 4, 1)
 }
 
-pub(crate) fn four_to_four<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn four_to_four<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     flow(engine, scale, 4, 4)
 }
 

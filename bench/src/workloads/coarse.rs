@@ -9,7 +9,7 @@ use crate::sample::{Sample, Scale};
 const TASKS: usize = 200;
 const SPIN: Duration = Duration::from_micros(50);
 
-pub(crate) fn spins<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn spins<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(5, 2);
     engine.in_task(async move {
         let start = Instant::now();

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::engine::Engine;
 use crate::sample::{Sample, Scale};
 
-pub(crate) fn tree<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn tree<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let n = scale.of(20, 18) as u32;
     engine.in_task(async move {
         let start = Instant::now();

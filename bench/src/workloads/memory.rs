@@ -10,19 +10,19 @@ use crate::engine::Engine;
 use crate::sample::{Sample, Scale};
 
 /// The subcommand by which this program calls itself: `parked ENGINE WHAT TASKS`.
-pub(crate) const SUBCOMMAND: &str = "parked";
+pub const SUBCOMMAND: &str = "parked";
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// Picked from thin air: time for what is freed late to be freed.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// Tasks asleep for an hour: bytes of RSS and ns for each.
-pub(crate) fn asleep<E: Engine>(_: &mut E, scale: Scale) -> Sample {
+pub fn asleep<E: Engine>(_: &mut E, scale: Scale) -> Sample {
     in_a_child::<E>("sleep", scale)
 }
 
 /// Tasks that wait on a oneshot: the same, and what is still there per task after all of them have ended.
-pub(crate) fn on_a_oneshot<E: Engine>(_: &mut E, scale: Scale) -> Sample {
+pub fn on_a_oneshot<E: Engine>(_: &mut E, scale: Scale) -> Sample {
     in_a_child::<E>("oneshot", scale)
 }
 
@@ -40,7 +40,7 @@ fn in_a_child<E: Engine>(what: &str, scale: Scale) -> Sample {
 }
 
 /// The child's side: prints the values and leaves at once.
-pub(crate) fn child<E: Engine>(mut engine: E, what: &str, tasks: usize) -> ! {
+pub fn child<E: Engine>(mut engine: E, what: &str, tasks: usize) -> ! {
     let values = match what {
         "sleep" => engine.in_main(sleepers::<E>(tasks)),
         _ => engine.in_main(waiters::<E>(tasks)),

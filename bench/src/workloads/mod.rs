@@ -3,24 +3,24 @@
 //! A workload counts the operations that really happened, in the tasks themselves, and times only its own body: neither
 //! the start of a runtime nor the way into it.
 
-pub(crate) mod broadcast;
-pub(crate) mod chained_spawn;
-pub(crate) mod channel;
-pub(crate) mod coarse;
-pub(crate) mod event;
-pub(crate) mod fib;
-pub(crate) mod memory;
-pub(crate) mod mutex;
-pub(crate) mod ping_pong;
-pub(crate) mod semaphore;
-pub(crate) mod sleep;
-pub(crate) mod spawn;
-pub(crate) mod stall;
-pub(crate) mod stall_all;
-pub(crate) mod startup;
-pub(crate) mod timeout;
-pub(crate) mod watch;
-pub(crate) mod yielding;
+pub mod broadcast;
+pub mod chained_spawn;
+pub mod channel;
+pub mod coarse;
+pub mod event;
+pub mod fib;
+pub mod memory;
+pub mod mutex;
+pub mod ping_pong;
+pub mod semaphore;
+pub mod sleep;
+pub mod spawn;
+pub mod stall;
+pub mod stall_all;
+pub mod startup;
+pub mod timeout;
+pub mod watch;
+pub mod yielding;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -8,7 +8,7 @@ use crate::sample::{Sample, Scale};
 
 const TASKS: usize = 8;
 
-pub(crate) fn contended<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn contended<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(10_000, 3000);
     engine.in_task(async move {
         let counter = Arc::new(E::mutex(0));

@@ -8,7 +8,7 @@ use crate::sample::{Sample, Scale};
 
 const PAIRS: usize = 1000;
 
-pub(crate) fn oneshots<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn oneshots<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(20, 6);
     engine.in_task(async move {
         let start = Instant::now();

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::sample::{Sample, Scale, millis, percentile};
 
 /// A million sleeps registered by one poll each, then dropped before any of them ends.
-pub(crate) fn insert<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn insert<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let count = scale.of(1_000_000, 200_000);
     engine.in_task(async move {
         let mut durations = Durations::new();
@@ -33,7 +33,7 @@ pub(crate) fn insert<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
 }
 
 /// 100k tasks asleep for 1 to 1000 ms: process CPU per sleep in ns, then p50 and p99 of the lateness in ms.
-pub(crate) fn many<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn many<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let count = scale.of(100_000, 20_000);
     engine.in_task(async move {
         let mut durations = Durations::new();

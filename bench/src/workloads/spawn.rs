@@ -12,12 +12,12 @@ use crate::sample::{Sample, Scale};
 const BURST: usize = 10_000;
 
 /// Bursts of 10k tasks spawned inside a task, all awaited through one counter.
-pub(crate) fn local<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn local<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     engine.in_task(bursts::<E>(scale.of(10, 3)))
 }
 
 /// The same from the main future.
-pub(crate) fn main<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn main<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     engine.in_main(bursts::<E>(scale.of(10, 3)))
 }
 
@@ -35,7 +35,7 @@ async fn bursts<E: Engine>(bursts: usize) -> Sample {
 }
 
 /// The same from a thread outside, which exists before the clock starts.
-pub(crate) fn remote<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn remote<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let bursts = scale.of(10, 3);
     engine.in_main(async {
         let (countdown, done) = Countdown::<E>::new(bursts * BURST);
@@ -56,7 +56,7 @@ pub(crate) fn remote<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
 }
 
 /// Spawns one task, awaits its handle, and again.
-pub(crate) fn join<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn join<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(100_000, 30_000);
     engine.in_task(async move {
         let start = Instant::now();
@@ -69,7 +69,7 @@ pub(crate) fn join<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
 }
 
 /// Spawns and awaits as [`join`], where no context variable is set, and then where one is and the task reads it.
-pub(crate) fn in_context<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn in_context<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(100_000, 30_000);
     let none = join(engine, scale);
     let one = engine.in_task(E::with_value(1, async move {

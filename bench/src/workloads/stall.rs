@@ -15,7 +15,7 @@ const TICK: Duration = Duration::from_millis(1);
 
 /// The mean delay in ms from the creation to the start of `CHILDREN` children, whose parent blocks right after it has
 /// created them.
-pub(crate) fn parent<E: Engine, const CHILDREN: usize>(engine: &mut E, scale: Scale) -> Sample {
+pub fn parent<E: Engine, const CHILDREN: usize>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(5, 2);
     engine.in_task(async move {
         let mut delays = Vec::new();
@@ -29,7 +29,7 @@ pub(crate) fn parent<E: Engine, const CHILDREN: usize>(engine: &mut E, scale: Sc
 }
 
 /// The same as the very first thing that a new runtime does.
-pub(crate) fn first_parent<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn first_parent<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let (recipe, rounds) = (engine.recipe(), scale.of(3, 1));
     let thread = thread::spawn(move || {
         let delays: Vec<_> = (0..rounds)
@@ -60,7 +60,7 @@ async fn children_of_blocked<E: Engine>(count: usize) -> Vec<f64> {
 }
 
 /// The largest lateness in ms of a 1 ms timer, whose worker is blocked by a task that the timer's task has created.
-pub(crate) fn timer<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn timer<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(10, 4);
     engine.in_task(async move {
         let mut worst = Duration::ZERO;
@@ -78,7 +78,7 @@ pub(crate) fn timer<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
 
 /// The largest round trip in ms over a connection, whose worker is blocked by a task that the connection's task has
 /// created. The client is a plain thread: byte `h` asks for the answer and then a hog, `e` for the answer alone.
-pub(crate) fn connection<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn connection<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(10, 4);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = listener.local_addr().expect("a bound listener has an address");

@@ -19,12 +19,12 @@ const LET_GO: Duration = Duration::from_millis(10);
 const TICK: Duration = Duration::from_millis(1);
 
 /// How a worker is held.
-pub(crate) const SLEEP: u8 = 0;
-pub(crate) const SPIN: u8 = 1;
+pub const SLEEP: u8 = 0;
+pub const SPIN: u8 = 1;
 
 /// Who is late.
-pub(crate) const TIMER: u8 = 0;
-pub(crate) const ECHO: u8 = 1;
+pub const TIMER: u8 = 0;
+pub const ECHO: u8 = 1;
 
 /// Long enough for 3,000 delays behind a whole stall each.
 fn long(scale: Scale) -> Duration {
@@ -42,7 +42,7 @@ fn hold(how: u8) {
 }
 
 /// p99.9 and maximum in ms of a neighbour's delays: with the hog in a task, then with the hog on a thread.
-pub(crate) fn neighbour<E: Engine, const HOW: u8, const WHO: u8>(engine: &mut E, scale: Scale) -> Sample {
+pub fn neighbour<E: Engine, const HOW: u8, const WHO: u8>(engine: &mut E, scale: Scale) -> Sample {
     let mut values = Vec::new();
     for in_task in [true, false] {
         let over = Arc::new(AtomicBool::new(false));
@@ -69,7 +69,7 @@ pub(crate) fn neighbour<E: Engine, const HOW: u8, const WHO: u8>(engine: &mut E,
 }
 
 /// The largest delay in ms of a timer and of an echo, while as many tasks as there are workers block one after the other.
-pub(crate) fn all_blocked<E: Engine, const WHO: u8>(engine: &mut E, scale: Scale) -> Sample {
+pub fn all_blocked<E: Engine, const WHO: u8>(engine: &mut E, scale: Scale) -> Sample {
     let for_so_long = Duration::from_secs(scale.of(3, 1) as u64);
     let worst = engine.in_task(async move {
         let over = Arc::new(AtomicBool::new(false));

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::sample::{Sample, Scale};
 
 /// On a thread of its own, since the calling one belongs to the runtime that stays alive.
-pub(crate) fn and_stop<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn and_stop<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let (recipe, rounds) = (engine.recipe(), scale.of(100, 30));
     let thread = thread::spawn(move || {
         let start = Instant::now();

@@ -10,7 +10,7 @@ use crate::sample::{Sample, Scale};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-pub(crate) fn ready<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn ready<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(1_000_000, 300_000);
     engine.in_task(async move {
         let start = Instant::now();
@@ -23,12 +23,12 @@ pub(crate) fn ready<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
 }
 
 /// Polled once, then dropped, in a task.
-pub(crate) fn pending<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn pending<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     engine.in_task(polled_once::<E>(scale))
 }
 
 /// The same from main: tokio's `block_on`, which is no worker, so that a timer may have to wake the driver.
-pub(crate) fn pending_in_main<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn pending_in_main<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     engine.in_main(polled_once::<E>(scale))
 }
 

@@ -7,7 +7,7 @@ use crate::sample::{Sample, Scale};
 
 const PAIRS: usize = 100;
 
-pub(crate) fn ping_pong<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn ping_pong<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let rounds = scale.of(1000, 300);
     engine.in_task(async move {
         let start = Instant::now();

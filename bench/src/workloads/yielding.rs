@@ -7,7 +7,7 @@ use crate::sample::{Sample, Scale};
 
 const TASKS: usize = 200;
 
-pub(crate) fn many<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
+pub fn many<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
     let yields = scale.of(1000, 300);
     engine.in_task(async move {
         let start = Instant::now();

@@ -7,7 +7,7 @@ use std::thread::{self, ThreadId};
 
 use raddle::{create_task, promise, sleep, yield_now};
 
-use super::super::stress_support::{Rng, Token, check, deliberate_panic, same};
+use super::super::stress_support::{Rng, Token, deliberate_panic, same};
 use super::jobs::{Fate, Spawner, only_at_the_end, settle};
 use super::outside::keep;
 use super::{MIGRATED, OUTPUTS, TASKS, THROWN};

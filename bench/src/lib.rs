@@ -1,0 +1,19 @@
+//! The workloads, and the runtimes that they run on: what the program `raddle-bench` and the benches of `cargo bench` have
+//! in common. Nothing else may rely on it.
+
+#![allow(
+    missing_docs,
+    missing_debug_implementations,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    reason = "public for this package's own programs only"
+)]
+
+pub mod cpu;
+pub mod engine;
+pub mod rows;
+pub mod sample;
+pub mod workloads;
+
+/// How many workers either runtime has, unless told otherwise.
+pub const WORKERS: usize = 2;
