@@ -4,7 +4,7 @@ use crate::engine::{Raddle, Tokio};
 use crate::sample::{Sample, Scale};
 use crate::workloads::{
     broadcast, chained_spawn, channel, coarse, event, fib, memory, mutex, ping_pong, semaphore, sleep, spawn, stall,
-    stall_all, startup, timeout, watch, yielding,
+    stall_all, stall_crowd, startup, timeout, watch, yielding,
 };
 
 /// Rows that are reported together.
@@ -75,10 +75,13 @@ const SLEEPS: &[Metric] = &[
     Metric { suffix: " late p99", unit: "ms" },
 ];
 const ASLEEP: &[Metric] = &[Metric { suffix: "", unit: "B" }, Metric { suffix: " spawn", unit: "ns" }];
+const CROWD: &[Metric] = &[Metric { suffix: " p90", unit: "ms" }, Metric { suffix: " max", unit: "ms" }];
 /// Of a hog in a task, and of the same on a thread of its own.
 const BESIDE: &[Metric] = &[
+    Metric { suffix: " p50", unit: "ms" },
     Metric { suffix: " p99.9", unit: "ms" },
     Metric { suffix: " max", unit: "ms" },
+    Metric { suffix: " thread p50", unit: "ms" },
     Metric { suffix: " thread p99.9", unit: "ms" },
     Metric { suffix: " thread max", unit: "ms" },
 ];
@@ -136,6 +139,7 @@ pub fn all() -> Vec<Row> {
         row!("blocked_first_parent", Stall, MS, stall::first_parent),
         row!("blocked_timer", Stall, MS, stall::timer),
         row!("blocked_connection", Stall, MS, stall::connection),
+        row!("blocked_crowd", Stall, CROWD, stall_crowd::first_words),
         row!("blocked_all_timer", Stall, MS, stall_all::all_blocked::<{ stall_all::TIMER }>),
         row!("blocked_all_echo", Stall, MS, stall_all::all_blocked::<{ stall_all::ECHO }>),
         row!("stall_long_sleep_timer", Stall, BESIDE, stall_all::neighbour::<{ stall_all::SLEEP }, { stall_all::TIMER }>, at most 1),

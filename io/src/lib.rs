@@ -9,7 +9,7 @@
 //!           evented     |
 //!     registration    nursery
 //!               \       |
-//!                 context > reactor          whose thread is this
+//!    rescue_set > context > reactor          whose thread is this
 //!                   /            \
 //!   slots > source > readiness   timers > wheel > entries     who waits, for what
 //!   advance > clock > virtual_clock   budget   wake   waiting   fork   shim
@@ -44,6 +44,8 @@ pub mod reactor;
 #[doc(hidden)]
 pub mod readiness;
 mod registration;
+#[doc(hidden)]
+pub mod rescue_set;
 #[doc(hidden)]
 pub mod shim;
 mod sleep;

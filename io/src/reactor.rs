@@ -22,7 +22,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ const TURNS_AVERAGED: usize = 8;
 const UNPARK: mio::Token = mio::Token(usize::MAX);
 /// The token of the alarm.
 const ALARM: mio::Token = mio::Token(usize::MAX - 1);
+/// The token of the epolls of those who are stuck; see `rescue_set.rs`.
+const RESCUE: mio::Token = mio::Token(usize::MAX - 2);
 
 /// The sources, the timers and the sleep of one worker.
 pub struct Reactor {
@@ -75,6 +77,8 @@ pub struct Reactor {
     /// How many young timers the owner has registered so far; see `nursery.rs`.
     young: AtomicU64,
     has_bounds: AtomicBool,
+    /// There are events for somebody who is stuck, and this one's owner is to serve them.
+    called: AtomicBool,
     bounds: Mutex<Vec<YoungBound>>,
 }
 
@@ -147,6 +151,7 @@ impl Reactor {
             load: AtomicUsize::new(0),
             young: AtomicU64::new(0),
             has_bounds: AtomicBool::new(false),
+            called: AtomicBool::new(false),
             bounds: Mutex::default(),
         }))
     }
@@ -318,6 +323,22 @@ impl Reactor {
         self.sources.load(Ordering::Relaxed)
     }
 
+    /// Whether there was a call since the last time, to serve those who are stuck.
+    pub fn take_call(&self) -> bool {
+        // Relaxed: as where it is set. Two that are taken for one are served as one.
+        self.called.load(Ordering::Relaxed) && self.called.swap(false, Ordering::Relaxed)
+    }
+
+    /// The owner is called when that epoll has events.
+    pub(crate) fn call_for(&self, epoll: RawFd) -> io::Result<()> {
+        self.registry.register(&mut SourceFd(&epoll), RESCUE, Interest::READABLE)
+    }
+
+    pub(crate) fn stop_calling(&self, epoll: RawFd) {
+        // An error means that it is not called.
+        let _ = self.registry.deregister(&mut SourceFd(&epoll));
+    }
+
     /// How many events came for sources that were gone.
     pub fn late_event_count(&self) -> u64 {
         // Relaxed: a statistic.
@@ -470,6 +491,8 @@ impl Reactor {
             match event.token() {
                 UNPARK => *unparked = true,
                 ALARM => alarm.rang(),
+                // Relaxed: the owner reads it after its park, under whose lock this is, or later and for nothing.
+                RESCUE => self.called.store(true, Ordering::Relaxed),
                 mio::Token(number) => {
                     count += 1;
                     match slots.get(Token(number)) {
@@ -518,6 +541,12 @@ fn meaning(event: &mio::event::Event) -> Event {
 impl AsRawFd for Reactor {
     fn as_raw_fd(&self) -> RawFd {
         self.registry.as_raw_fd()
+    }
+}
+
+impl AsFd for Reactor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.registry.as_fd()
     }
 }
 

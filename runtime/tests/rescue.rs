@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::fs;
 use std::future::Future;
 use std::sync::{Arc, Barrier, mpsc};
 use std::task::{Context, Poll, Waker};
@@ -145,6 +146,35 @@ fn a_connection_of_a_blocked_worker_is_served() {
         });
         talk.join().unwrap();
         server.await.unwrap();
+    });
+}
+
+/// An epoll that is in the set of those who are stuck, which is in another's: two levels below that.
+fn is_a_stuck_one_watched() -> bool {
+    let is_epoll = |number: &str| {
+        fs::read_link(format!("/proc/self/fd/{number}")).is_ok_and(|link| link.ends_with("anon_inode:[eventpoll]"))
+    };
+    let members = |number: &str| {
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+        let member = |line: &str| line.strip_prefix("tfd:")?.split_whitespace().next().map(str::to_string);
+        info.lines().filter_map(member).filter(|member| is_epoll(member)).collect::<Vec<_>>()
+    };
+    let files = fs::read_dir("/proc/self/fd").unwrap().filter_map(|file| file.ok()?.file_name().into_string().ok());
+    files.filter(|number| is_epoll(number)).any(|number| members(&number).iter().any(|set| !members(set).is_empty()))
+}
+
+#[test]
+fn the_events_of_a_blocked_worker_call_another() {
+    let _watch = watch();
+    runner(2).run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let waiting = create_task(async move { listener.accept().await.map(drop) });
+        yield_now().await;
+        yield_now().await;
+        while !is_a_stuck_one_watched() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        waiting.cancel();
     });
 }
 

@@ -17,6 +17,7 @@ pub mod sleep;
 pub mod spawn;
 pub mod stall;
 pub mod stall_all;
+pub mod stall_crowd;
 pub mod startup;
 pub mod timeout;
 pub mod watch;

@@ -41,7 +41,7 @@ fn hold(how: u8) {
     }
 }
 
-/// p99.9 and maximum in ms of a neighbour's delays: with the hog in a task, then with the hog on a thread.
+/// Median, p99.9 and maximum in ms of a neighbour's delays: with the hog in a task, then with the hog on a thread.
 pub fn neighbour<E: Engine, const HOW: u8, const WHO: u8>(engine: &mut E, scale: Scale) -> Sample {
     let mut values = Vec::new();
     for in_task in [true, false] {
@@ -63,7 +63,7 @@ pub fn neighbour<E: Engine, const HOW: u8, const WHO: u8>(engine: &mut E, scale:
         if let Some(thread) = thread {
             thread.join().expect("a hog does not panic");
         }
-        values.extend([percentile(&mut delays, 0.999), percentile(&mut delays, 1.0)]);
+        values.extend([0.5, 0.999, 1.0].map(|share| percentile(&mut delays, share)));
     }
     Sample { values, operations: 1 }
 }

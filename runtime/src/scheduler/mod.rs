@@ -23,6 +23,7 @@ mod probe;
 pub(crate) mod remote;
 pub(crate) mod report;
 mod rescue;
+mod rescue_calls;
 mod resolve;
 #[cfg(raddle_ring)]
 #[allow(unsafe_code)]

@@ -212,6 +212,9 @@ impl Worker {
             self.sleep_in_reactor(trimmable);
         }
         self.after_park(self.shared.idle.leave(self.index));
+        if self.reactor.take_call() && self.shared.any_stuck() {
+            self.rescue();
+        }
     }
 
     /// What the end of a park says.

@@ -8,7 +8,7 @@
 //!   merely be waiting for a core, so it counts as stuck after [`RUNNABLE_TICKS`] ticks. (A server's worker that had
 //!   just lost its core to the client was otherwise taken for stuck 600 times a second.) A stuck worker is marked, and
 //!   a parked one is woken (or an unstarted one started) to serve its queue, timers and reactor, again at each tick
-//!   while it lasts and there is something to serve. Where all workers are stuck, spares come (`spare_watch.rs`); they
+//!   while it lasts and there is something to serve, and by the stuck one's events (`rescue_calls.rs`). Where all workers are stuck, spares come (`spare_watch.rs`); they
 //!   are looked at as workers are.
 //! * Polls go on but the turn counter has not moved: the worker is asked to look at its reactor.
 //!
@@ -26,6 +26,7 @@ use super::pace::{Pace, Sight};
 use super::phase::Phase;
 use super::probe::Probe;
 use super::remote::Remote;
+use super::rescue_calls::RescueCalls;
 use super::shared::Shared;
 use super::slow_poll::{Look, SlowPoll};
 use super::spare_watch::{Census, SpareWatch};
@@ -67,6 +68,7 @@ impl Seen {
 /// The life of the watchdog thread.
 pub(super) fn watch(shared: &Arc<Shared>) {
     let (mut seen, mut spares): (Vec<Seen>, _) = (Vec::new(), SpareWatch::default());
+    let mut calls = RescueCalls::default();
     let mut pace = Pace::new(cores(), shared.config.slow_poll);
     let mut looked = Instant::now();
     let mut deadlocks = DeadlockWatch::new(shared, looked);
@@ -83,6 +85,7 @@ pub(super) fn watch(shared: &Arc<Shared>) {
             Phase::Frozen => {
                 forget(shared, &mut seen, now);
                 spares.forget();
+                calls.end();
                 shared.threads.wait_for_thaw(shared);
                 pace.begin_anew();
                 continue;
@@ -93,11 +96,13 @@ pub(super) fn watch(shared: &Arc<Shared>) {
         deadlocks.look_now_and_then(shared, now);
         let sight = if shared.idle.all_parked() {
             forget(shared, &mut seen, now);
+            calls.end();
             Sight { parked: true, ..Sight::default() }
         } else {
             seen.resize_with(shared.everyone().count(), Seen::default);
             let (sight, census) = look(shared, &mut seen, now);
             spares.look(shared, &census, now);
+            calls.look(shared, sight.stuck);
             sight
         };
         if pace.after(sight) {
