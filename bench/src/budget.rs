@@ -39,7 +39,7 @@ pub struct Budget {
     pub syscalls: Option<f64>,
 }
 
-/// The row of the server of [`echo`](crate::echo), with two workers.
+/// The row of the server of [`echo`](crate::echo), which shares a core with its clients.
 pub const ECHO: &str = "echo_64";
 
 /// For what must not happen at all.

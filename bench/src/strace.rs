@@ -1,28 +1,29 @@
 //! The system calls of a program from its first to its last, as strace sees them.
 //!
 //! A program that does a thing often makes calls at its start and its end as well: two runs, small and large, tell what
-//! a thing takes. See [`per_operation`](crate::budget::per_operation).
+//! a thing takes. See [`per_operation`].
 //!
 //! Whose calls they are matters: the watchdog goes by the clock, and how often it looks says how long a program took
 //! under strace, and not what it did.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::budget::{ECHO, per_operation};
+use crate::cpu::Pinned;
 use crate::echo;
 use crate::scratch::Scratch;
 
-/// The commands whose calls are counted: a row of [`rows`](crate::rows), and the server of [`echo`](crate::echo).
+/// The commands whose calls are counted: a row of [`rows`](crate::rows), and the server of [`echo`].
 pub const ONCE: &str = "once";
 pub const ECHOED: &str = "echoed";
 
 /// How often the server is put under load.
-const ATTEMPTS: usize = 5;
+const ATTEMPTS: usize = 3;
 /// How many messages each connection of the server is sent, in the small run and in the large one.
 const MESSAGES: (u64, u64) = (0, 120);
 
@@ -56,7 +57,9 @@ impl Traced {
         strace.args(["-f", "-o"]).arg(log(&scratch)).args(options);
         strace.arg(command.get_program()).args(command.get_args());
         let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
-        strace.envs(set).stdin(Stdio::null()).stdout(Stdio::piped());
+        let file = errors(&scratch);
+        let errors = File::create(&file).map_err(|error| format!("{} can't be made: {error}", file.display()))?;
+        strace.envs(set).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         let strace = strace.spawn().map_err(|error| format!("strace does not start: {error}"))?;
         Ok(Traced { strace, scratch })
     }
@@ -69,7 +72,8 @@ impl Traced {
     pub fn finish(mut self) -> Result<Calls, String> {
         let status = self.strace.wait().map_err(|error| format!("strace is lost: {error}"))?;
         if !status.success() {
-            return Err(format!("the program failed under strace: {status}"));
+            let said = fs::read_to_string(errors(&self.scratch)).unwrap_or_default();
+            return Err(format!("the program failed under strace: {status}\n{said}"));
         }
         let file = log(&self.scratch);
         let text = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -87,6 +91,11 @@ impl Drop for Traced {
 
 fn log(scratch: &Scratch) -> PathBuf {
     scratch.file("calls")
+}
+
+/// What strace and the program say to their stderr: to be told if something fails, and else of no interest.
+fn errors(scratch: &Scratch) -> PathBuf {
+    scratch.file("errors")
 }
 
 impl Calls {
@@ -133,10 +142,11 @@ pub fn of_row(bench: &Path, row: &str, engine: &str) -> Result<f64, String> {
     })
 }
 
-/// Runs the server of `bench echoed` under load, small and large: how many calls of its workers a message takes. That
-/// is the least of some attempts: a server whose clients are kept from sending in time looks for messages in vain,
-/// which is no fault of its own.
+/// Runs the server of `bench echoed` under load, small and large: how many calls of its workers a message takes. Server
+/// and clients share one core, on which the clients go first, so that a server that looks for messages finds many. That is
+/// the least of some attempts: one whose clients were kept from sending looks in vain, which is no fault of its own.
 pub fn of_echo(bench: &Path) -> Result<f64, String> {
+    let _pinned = Pinned::to_one_core().map_err(|error| format!("cannot stay on one core: {error}"))?;
     let attempts = (0..ATTEMPTS).map(|_| echo_once(bench)).collect::<Result<Vec<f64>, _>>()?;
     Ok(attempts.into_iter().fold(f64::INFINITY, f64::min))
 }
