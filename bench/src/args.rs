@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use raddle_bench::WORKERS;
 use raddle_bench::engine::Flavor;
+use raddle_bench::strace;
 use raddle_bench::workloads::memory;
 
+use crate::budgets::{self, Budgets};
 use crate::chaos::{self, Proxy};
 use crate::inspect::{self, Inspect};
 use crate::load::{self, Load};
@@ -17,6 +19,7 @@ pub(crate) const USAGE: &str = "\
 usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--flavor mt|ct]
                             [--json | --markdown] [--svg FOLDER] [--list]
        raddle-bench profile ROW[,ROW] [--engine raddle|tokio]
+       raddle-bench budgets [--rows a,b] [--only instructions,allocations,syscalls]
        raddle-bench servers [--rows a,b] [--seconds 5] [--pairs 5] [--syscalls] [--no-build] [--json] [--list]
        raddle-bench http [--connections 64] and the options of servers
        raddle-bench load --addr HOST:PORT [--http PATH] [--connections 1] [--size 64] [--rate N] [--seconds 5]
@@ -27,7 +30,8 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--
        raddle-bench inspect [--only pstree,top,spawn,switch] [--rounds 20] [--no-build]
 
 compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
-profile   instructions per operation with one worker, as valgrind's callgrind counts them
+profile   instructions, allocations and system calls per operation with one worker, as callgrind and strace count them
+budgets   the same beside what an operation may cost; fails where it costs more
 servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request
 http      one row of it: two HTTP servers under wrk
 load      messages to an echo server, or requests of a page, as fast as they come back or at a rate: latency and throughput
@@ -40,6 +44,9 @@ inspect   what looking into a program with the command `raddle` costs it, and ho
 pub(crate) enum Command {
     Compare(Compare),
     Profile(Profile),
+    Budgets(Budgets),
+    /// The server whose calls are counted.
+    Echoed,
     /// What a profile counts.
     Once(Once),
     Servers(Servers),
@@ -84,6 +91,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     match args.next().as_deref() {
         Some("compare") => compare(&mut args).map(Command::Compare),
         Some("profile") => profile::parse(&mut args).map(Command::Profile),
+        Some("budgets") => budgets::parse(&mut args).map(Command::Budgets),
+        Some(strace::ECHOED) => Ok(Command::Echoed),
         Some(profile::SUBCOMMAND) => profile::parse_once(&mut args).map(Command::Once),
         Some("servers") => servers::parse(&mut args).map(Command::Servers),
         Some("http") => servers::parse_http(&mut args).map(Command::Servers),
@@ -171,6 +180,7 @@ mod tests {
         let load = Load { addr: "a:1".into(), rate: Some(7), ..Load::default() };
         assert_eq!(of("load --addr a:1 --rate 7"), Ok(Command::Load(load)));
         assert!(matches!(of("http --connections 8"), Ok(Command::Servers(_))));
+        assert!(matches!(of("budgets --rows fib --only syscalls,instructions"), Ok(Command::Budgets(_))));
         assert!(matches!(of("chaos --to a:1"), Ok(Command::Chaos(_))));
         assert!(matches!(of("inspect --only top,switch --rounds 3"), Ok(Command::Inspect(_))));
     }
@@ -185,6 +195,7 @@ mod tests {
         assert_eq!(of("load"), Err("load needs --addr HOST:PORT".into()));
         assert_eq!(of("chaos --faults 101"), Err("--faults needs a whole number up to 100, not `101`".into()));
         assert!(of("inspect --only all").unwrap_err().starts_with("inspect has no part `all`: there are pstree"));
+        assert!(of("budgets --only time").unwrap_err().starts_with("budgets has no `time`: there are instructions"));
         assert_eq!(of("compare --pairs 0"), Err("--pairs needs a whole number above 0, not `0`".into()));
         assert_eq!(of("compare --flavor x"), Err("--flavor is mt or ct, not `x`".into()));
     }

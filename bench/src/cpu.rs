@@ -20,8 +20,9 @@ pub fn of_process(id: u32) -> io::Result<Duration> {
     for thread in fs::read_dir(format!("/proc/{id}/task"))? {
         let path = thread?.path().join("schedstat");
         let text = match fs::read_to_string(&path) {
-            // It ended meanwhile.
+            // It ended meanwhile: before its file was opened, or before it was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => continue,
             text => text?,
         };
         sum += on_processor(&text)

@@ -1,5 +1,5 @@
-//! The workloads, and the runtimes that they run on: what the program `raddle-bench` and the benches of `cargo bench` have
-//! in common. Nothing else may rely on it.
+//! The workloads, the runtimes that they run on, and what they may cost: what the program `raddle-bench`, the benches
+//! of `cargo bench`, and the tests have in common. Nothing else may rely on it.
 
 #![allow(
     missing_docs,
@@ -9,10 +9,14 @@
     reason = "public for this package's own programs only"
 )]
 
+pub mod budget;
 pub mod cpu;
+pub mod echo;
 pub mod engine;
 pub mod rows;
 pub mod sample;
+pub mod scratch;
+pub mod strace;
 pub mod workloads;
 
 /// How many workers either runtime has, unless told otherwise.

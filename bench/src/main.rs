@@ -3,7 +3,8 @@
 //! ```text
 //! cargo run --release -p raddle-bench -- compare             all workloads: two minutes, and eight for stall_long
 //! cargo run --release -p raddle-bench -- compare --quick     smaller ones, fewer pairs
-//! cargo run --release -p raddle-bench -- profile fib         instructions per operation
+//! cargo run --release -p raddle-bench -- profile fib         instructions, allocations and system calls
+//! cargo run --release -p raddle-bench -- budgets             the same, held to what an operation may cost
 //! cargo run --release -p raddle-bench -- servers             servers under load, each row a minute
 //! cargo run --release -p raddle-bench -- load --addr …       messages to an echo server
 //! cargo run --release -p raddle-bench -- chaos --to …        a bad network in front of a server
@@ -16,6 +17,8 @@
 //! over the pairs is reported. Absolute times of one day are not comparable with those of another.
 
 mod args;
+mod budgets;
+mod callgrind;
 mod chaos;
 mod cost;
 mod inspect;
@@ -32,7 +35,7 @@ use std::process::ExitCode;
 
 use raddle_bench::engine::{Engine, Flavor, Raddle, Tokio};
 use raddle_bench::sample::Scale;
-use raddle_bench::{WORKERS, rows, workloads};
+use raddle_bench::{WORKERS, echo, rows, workloads};
 
 use crate::args::{Command, Compare, Form};
 use crate::measure::Engines;
@@ -51,6 +54,8 @@ fn main() -> ExitCode {
         Ok(Command::Stress(options)) => stress::run(&options),
         Ok(Command::Inspect(options)) => inspect::run(&options),
         Ok(Command::Inspected(what)) => inspect::inspected(&what),
+        Ok(Command::Budgets(options)) => budgets::run(&options),
+        Ok(Command::Echoed) => echo::serve().map_err(|error| format!("the echo server failed: {error}")),
         Ok(Command::Profile(options)) => profile::run(&options),
         Ok(Command::Once(options)) => profile::once(&options),
         Ok(Command::Parked { engine, what, tasks }) => parked(&engine, &what, tasks),

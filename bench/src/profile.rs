@@ -1,23 +1,22 @@
-//! What a row costs in instructions: exact where times are noise.
+//! What a row costs in instructions, allocations and system calls: exact where times are noise.
 //!
-//! A row is run twice under valgrind's callgrind, small and large, by a runtime with one worker; the difference is what
-//! the operations of the difference took, without start and end. Only the thread that runs them is counted, so that how
-//! often the watchdog looked while valgrind was slow says nothing. (Of `spawn_remote`, which spawns from a thread outside,
-//! that is the half of the work that the runtime does.)
+//! A row is run twice under valgrind's callgrind and then under strace, small and large, by a runtime with one worker;
+//! the difference is what the operations of the difference took, without start and end. Of instructions and system
+//! calls, those of the thread that runs the operations are counted. (Of `spawn_remote`, which spawns from a thread
+//! outside, that is the half of the work that the runtime does.)
 
 use std::env;
-use std::fs;
-use std::path::Path;
-use std::process::{self, Command};
+use std::path::PathBuf;
 
 use raddle_bench::engine::{Engine, Flavor, Raddle, Tokio};
-use raddle_bench::rows::{self, Row};
 use raddle_bench::sample::{Sample, Scale};
+use raddle_bench::{rows, strace};
 
 use crate::args::{count, value};
+use crate::callgrind::{self, Counts};
 
 /// The command whose work is counted.
-pub(crate) const SUBCOMMAND: &str = "once";
+pub(crate) const SUBCOMMAND: &str = strace::ONCE;
 
 /// Which rows, and on which side.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,21 +63,28 @@ pub(crate) fn parse_once(args: &mut impl Iterator<Item = String>) -> Result<Once
     Ok(options)
 }
 
-/// Prints instructions per operation, row by row.
+/// Prints what an operation takes, row by row.
 pub(crate) fn run(options: &Profile) -> Result<(), String> {
     let rows = rows::chosen(&options.rows)?;
-    println!("{:24} {:>14}", "row", "instructions");
+    let without_strace = strace::is_missing();
+    if let Some(why) = &without_strace {
+        eprintln!("no system calls: {why}");
+    }
+    println!("{:24} {:>14} {:>14} {:>14}", "row", "instructions", "allocations", "system calls");
     for row in rows {
-        let small = counted(&row, &options.engine, true)?;
-        let large = counted(&row, &options.engine, false)?;
-        let operations = large.operations.saturating_sub(small.operations);
-        if operations == 0 {
-            return Err(format!("{}: this row is always of one size, so nothing can be told", row.name));
-        }
-        let instructions = large.instructions.saturating_sub(small.instructions);
-        println!("{:24} {:14.1}", row.name, instructions as f64 / operations as f64);
+        let Counts { instructions, allocations } = callgrind::of_row(row.name, &options.engine)?;
+        let calls = match without_strace {
+            None => format!("{:.3}", strace::of_row(&this_program()?, row.name, &options.engine)?),
+            Some(_) => "-".into(),
+        };
+        println!("{:24} {instructions:14.1} {allocations:14.3} {calls:>14}", row.name);
     }
     Ok(())
+}
+
+/// Where this program lies.
+pub(crate) fn this_program() -> Result<PathBuf, String> {
+    env::current_exe().map_err(|error| format!("this program is nowhere: {error}"))
 }
 
 /// Runs a row once and says how many operations that were.
@@ -97,58 +103,4 @@ pub(crate) fn once(options: &Once) -> Result<(), String> {
     };
     println!("{operations}");
     Ok(())
-}
-
-struct Counted {
-    operations: u64,
-    instructions: u64,
-}
-
-fn counted(row: &Row, engine: &str, quick: bool) -> Result<Counted, String> {
-    let folder = env::temp_dir().join(format!("raddle-profile.{}", process::id()));
-    fs::create_dir_all(&folder).map_err(|error| format!("{} can't be made: {error}", folder.display()))?;
-    let counted = count_into(&folder, row, engine, quick);
-    // It is in the system's folder for what need not last.
-    let _ = fs::remove_dir_all(&folder);
-    counted
-}
-
-fn count_into(folder: &Path, row: &Row, engine: &str, quick: bool) -> Result<Counted, String> {
-    let this = env::current_exe().map_err(|error| format!("this program is nowhere: {error}"))?;
-    let mut command = Command::new("valgrind");
-    command.args(["--tool=callgrind", "--separate-threads=yes", "-q"]);
-    command.arg(format!("--callgrind-out-file={}", folder.join("counts").display()));
-    command.arg(this).args([SUBCOMMAND, row.name, "--engine", engine]);
-    if quick {
-        command.arg("--quick");
-    }
-    let output = command.output().map_err(|error| format!("valgrind does not start: {error}; is it installed?"))?;
-    if !output.status.success() {
-        return Err(format!("{} failed under valgrind: {}", row.name, String::from_utf8_lossy(&output.stderr).trim()));
-    }
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let operations = said.trim().parse().map_err(|_| format!("`{said}` is no number of operations"))?;
-    // The file of thread 1, which is the worker.
-    let counts = folder.join("counts-01");
-    let text = fs::read_to_string(&counts).map_err(|error| format!("{}: {error}", counts.display()))?;
-    let instructions = total(&text).ok_or_else(|| format!("{} has no total", counts.display()))?;
-    Ok(Counted { operations, instructions })
-}
-
-/// The sum in a file of callgrind's.
-fn total(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("totals:").or_else(|| line.strip_prefix("summary:")))?;
-    line.trim().parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn totals_are_found() {
-        assert_eq!(total("version: 1\nsummary: 12345\n\nfn=(1)\n"), Some(12_345));
-        assert_eq!(total("events: Ir\n0 7\ntotals: 42\n"), Some(42));
-        assert_eq!(total("events: Ir\n"), None);
-    }
 }
