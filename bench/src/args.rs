@@ -17,7 +17,8 @@ pub(crate) const USAGE: &str = "\
 usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--flavor mt|ct]
                             [--json | --markdown] [--svg FOLDER] [--list]
        raddle-bench profile ROW[,ROW] [--engine raddle|tokio]
-       raddle-bench servers [--rows a,b] [--seconds 5] [--pairs 5] [--syscalls] [--no-build] [--json] [--list]
+       raddle-bench servers [--rows a,b] [--seconds 1] [--pairs 15] [--syscalls] [--no-build]
+                            [--json | --markdown] [--list]
        raddle-bench http [--connections 64] and the options of servers
        raddle-bench load --addr HOST:PORT [--http PATH] [--connections 1] [--size 64] [--rate N] [--seconds 5]
                          [--idle N] [--reconnect] [--workers 1] [--json]
@@ -28,7 +29,8 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--
 
 compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
 profile   instructions per operation with one worker, as valgrind's callgrind counts them
-servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request
+servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request;
+          `floor` is an epoll loop without a runtime
 http      one row of it: two HTTP servers under wrk
 load      messages to an echo server, or requests of a page, as fast as they come back or at a rate: latency and throughput
 chaos     a proxy that delays, splits, truncates and resets, by a seed
