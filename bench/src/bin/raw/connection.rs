@@ -183,3 +183,38 @@ impl<P> AsFd for Connection<P> {
         self.socket.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    /// Takes a byte at a time, and says nothing.
+    struct Silent;
+
+    impl Protocol for Silent {
+        const READ_SIZE: usize = 1;
+        type Shared = ();
+
+        fn new((): &()) -> Silent {
+            Silent
+        }
+
+        fn answer<'a>(&mut self, _bytes: &'a [u8], answers: &'a mut Vec<u8>) -> (&'a [u8], Next) {
+            (answers, Next::Read)
+        }
+    }
+
+    #[test]
+    fn one_that_sends_without_end_leaves_the_others_their_turn() {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let (client, server) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+        let (mut connection, mut tools) = (Connection::new(server, Silent::new(&())), Tools::new(Silent::READ_SIZE));
+        rustix::io::write(&client, &[7; TURN + 1]).unwrap();
+        assert_eq!(connection.go_on(false, &mut tools).unwrap(), Some(Wait::Turn));
+        assert_eq!(connection.go_on(false, &mut tools).unwrap(), Some(Wait::Bytes));
+        drop(client);
+        assert_eq!(connection.go_on(true, &mut tools).unwrap(), None);
+    }
+}
