@@ -20,7 +20,8 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--
                             [--json | --markdown] [--svg FOLDER] [--list]
        raddle-bench profile ROW[,ROW] [--engine raddle|tokio]
        raddle-bench budgets [--rows a,b] [--only instructions,allocations,syscalls]
-       raddle-bench servers [--rows a,b] [--seconds 5] [--pairs 5] [--syscalls] [--no-build] [--json] [--list]
+       raddle-bench servers [--rows a,b] [--seconds 1] [--pairs 15] [--syscalls] [--no-build]
+                            [--json | --markdown] [--list]
        raddle-bench http [--connections 64] and the options of servers
        raddle-bench load --addr HOST:PORT [--http PATH] [--connections 1] [--size 64] [--rate N] [--seconds 5]
                          [--idle N] [--reconnect] [--workers 1] [--json]
@@ -32,7 +33,8 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--
 compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
 profile   instructions, allocations and system calls per operation with one worker, as callgrind and strace count them
 budgets   the same beside what an operation may cost; fails where it costs more
-servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request
+servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request;
+          `floor` is an epoll loop without a runtime
 http      one row of it: two HTTP servers under wrk
 load      messages to an echo server, or requests of a page, as fast as they come back or at a rate: latency and throughput
 chaos     a proxy that delays, splits, truncates and resets, by a seed

@@ -37,7 +37,7 @@ use raddle_bench::engine::{Engine, Flavor, Raddle, Tokio};
 use raddle_bench::sample::Scale;
 use raddle_bench::{WORKERS, echo, rows, workloads};
 
-use crate::args::{Command, Compare, Form};
+use crate::args::{Command, Compare};
 use crate::measure::Engines;
 use crate::progress::Progress;
 use crate::report::Line;
@@ -96,21 +96,13 @@ fn compare(options: &Compare) -> Result<(), String> {
         progress.end();
     }
     progress.over();
-    println!("{}", told(&lines, options.form));
+    println!("{}", report::told(&lines, options.form));
     if let Some(folder) = &options.svg {
         for file in report::draw(&lines, folder)? {
             eprintln!("{}", file.display());
         }
     }
     Ok(())
-}
-
-fn told(lines: &[Line], form: Form) -> String {
-    match form {
-        Form::Table => report::table(lines),
-        Form::Json => report::json(lines),
-        Form::Markdown => report::markdown(lines),
-    }
 }
 
 fn parked(engine: &str, what: &str, tasks: usize) -> Result<(), String> {

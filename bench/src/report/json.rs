@@ -4,7 +4,7 @@ use super::{Line, means};
 use crate::cost::Cost;
 use crate::measure::Figures;
 
-pub(crate) fn json(lines: &[Line]) -> String {
+pub(super) fn json(lines: &[Line]) -> String {
     let rows: Vec<String> = lines.iter().map(row).collect();
     let means: Vec<String> =
         means(lines).iter().map(|(group, mean)| format!("\"{group}\": {}", number(*mean))).collect();

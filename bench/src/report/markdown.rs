@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Line, by_group, means, quantity};
 use crate::measure::NAMES;
 
-pub(crate) fn markdown(lines: &[Line]) -> String {
+pub(super) fn markdown(lines: &[Line]) -> String {
     let mut text = String::new();
     let [raddle, tokio] = NAMES;
     for of_group in by_group(lines) {

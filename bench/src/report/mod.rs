@@ -7,13 +7,11 @@ mod table;
 
 use raddle_bench::rows::{self, Group, Row};
 
+use crate::args::Form;
 use crate::cost::Costs;
 use crate::measure::{Figures, Measured, geometric_mean};
 
 pub(crate) use self::chart::draw;
-pub(crate) use self::json::json;
-pub(crate) use self::markdown::markdown;
-pub(crate) use self::table::table;
 
 /// A metric of a row with its figures.
 #[derive(Debug)]
@@ -37,6 +35,14 @@ impl Line {
             figures,
             costs: costs.take(),
         })
+    }
+}
+
+pub(crate) fn told(lines: &[Line], form: Form) -> String {
+    match form {
+        Form::Table => table::table(lines),
+        Form::Json => json::json(lines),
+        Form::Markdown => markdown::markdown(lines),
     }
 }
 

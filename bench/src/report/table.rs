@@ -8,7 +8,7 @@ use super::{Line, by_group, means, quantity};
 use crate::cost::Costs;
 use crate::measure::{Figures, NAMES};
 
-pub(crate) fn table(lines: &[Line]) -> String {
+pub(super) fn table(lines: &[Line]) -> String {
     let mut text = String::new();
     let [raddle, tokio] = NAMES;
     for of_group in by_group(lines) {

@@ -30,7 +30,7 @@ pub(crate) struct Server {
 }
 
 impl Kind {
-    /// The example of raddle; its twin adds `_tokio`.
+    /// The example of raddle; its twin adds `_tokio`, and the epoll loop `_epoll`.
     fn example(self) -> &'static str {
         match self {
             Kind::Kv => "kv_server",
@@ -51,19 +51,33 @@ impl Kind {
     fn twin(self) -> String {
         format!("{}_tokio", self.example())
     }
+
+    /// The same without a runtime, as far as somebody wrote it by hand: HTTP behind axum nobody did.
+    fn raw(self) -> Option<String> {
+        match self {
+            Kind::Axum => None,
+            Kind::Kv | Kind::Http | Kind::Echo => Some(format!("{}_epoll", self.example())),
+        }
+    }
 }
 
-/// raddle, and tokio with either scheduler, built like this program itself, which lies in `directory`.
-pub(crate) fn all(kind: Kind, directory: &Path) -> Result<[Contender; 3], String> {
-    let (raddle, tokio) = (directory.join("examples").join(kind.example()), directory.join(kind.twin()));
-    if let Some(missing) = [&raddle, &tokio].into_iter().find(|program| !program.exists()) {
-        return Err(format!("{} is missing: leave out --no-build", missing.display()));
+/// raddle, tokio with either scheduler, and an epoll loop where there is one, built like this program itself, which lies
+/// in `directory`.
+pub(crate) fn all(kind: Kind, directory: &Path) -> Result<Vec<Contender>, String> {
+    let contender = |name, program: PathBuf, args| match program.exists() {
+        true => Ok(Contender { name, program, args }),
+        false => Err(format!("{} is missing: leave out --no-build", program.display())),
+    };
+    let tokio = directory.join(kind.twin());
+    let mut all = vec![
+        contender("raddle", directory.join("examples").join(kind.example()), &["--workers", "2"])?,
+        contender("tokio mt", tokio.clone(), &["--workers", "2", "--flavor", "mt"])?,
+        contender("tokio ct", tokio, &["--flavor", "ct"])?,
+    ];
+    if let Some(raw) = kind.raw() {
+        all.push(contender("epoll", directory.join(raw), &[])?);
     }
-    Ok([
-        Contender { name: "raddle", program: raddle, args: &["--workers", "2"] },
-        Contender { name: "tokio mt", program: tokio.clone(), args: &["--workers", "2", "--flavor", "mt"] },
-        Contender { name: "tokio ct", program: tokio, args: &["--flavor", "ct"] },
-    ])
+    Ok(all)
 }
 
 /// Into the directory of this program, so that all of them are of one profile.
@@ -74,8 +88,13 @@ pub(crate) fn build(kind: Kind, directory: &Path) -> Result<(), String> {
         None => return Err(format!("{} is no target directory of cargo", directory.display())),
     };
     let target = directory.parent().ok_or("a target directory has a parent")?;
-    let programs = [["-p", "raddle", "--example", kind.example()], ["-p", "raddle-bench", "--bin", &kind.twin()]];
-    for (what, features) in programs.into_iter().zip(kind.features()) {
+    let (twin, raw, [example_features, twin_features]) = (kind.twin(), kind.raw(), kind.features());
+    let mut programs = vec![
+        (["-p", "raddle", "--example", kind.example()], example_features),
+        (["-p", "raddle-bench", "--bin", &twin], twin_features),
+    ];
+    programs.extend(raw.as_ref().map(|raw| (["-p", "raddle-bench", "--bin", raw], twin_features)));
+    for (what, features) in programs {
         let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .args(["build", "--quiet", "--profile", profile, "--target-dir"])

@@ -1,8 +1,9 @@
-//! Servers of either runtime under a client: what a request costs the server in processor time and in system calls.
+//! Servers of either runtime under a client: what a request costs the server in processor time and in system calls. Beside
+//! them stands what it costs an epoll loop that answers the same without a runtime: less than that nobody can save.
 //!
 //! Each server is a process of its own. Servers and client share one core, which gives the steadiest figures: requests
 //! per second say little then, and nothing else is asked here but what a request costs the server, and how long the
-//! slowest of a thousand takes. raddle and tokio take turns of a second or so, in an order that changes from round to
+//! slowest of a thousand takes. The servers take turns of a second or so, in an order that changes from round to
 //! round, so that neither a machine that slows down nor going second decides anything: many short turns tell more than
 //! few long ones.
 
@@ -21,11 +22,15 @@ use raddle_bench::rows::Group;
 use self::contender::{Contender, Kind, Server};
 pub(crate) use self::options::{Servers, parse, parse_http};
 use self::rows::Row;
-use crate::measure::Figures;
+use crate::measure::{Figures, Spread};
 use crate::report::{self, Line};
 
-/// The names of the contenders: raddle, and tokio with either scheduler.
-const NAMES: [&str; 3] = ["raddle", "mt", "ct"];
+/// The names of the contenders, as rows and reports have them: raddle, tokio with either scheduler, and the epoll loop,
+/// which not every row has.
+const NAMES: [&str; 4] = ["raddle", "mt", "ct", "epoll"];
+
+/// What was measured of each contender.
+type Values = [Vec<f64>; NAMES.len()];
 
 pub(crate) fn compare(options: &Servers) -> Result<(), String> {
     let rows = options.rows()?;
@@ -50,7 +55,7 @@ pub(crate) fn compare(options: &Servers) -> Result<(), String> {
         }
     }
     drop(pinned);
-    println!("{}", if options.json { report::json(&lines) } else { report::table(&lines) });
+    println!("{}", report::told(&lines, options.form));
     Ok(())
 }
 
@@ -62,11 +67,11 @@ fn directory() -> Result<PathBuf, String> {
 
 /// Processor time per request and the latency of the slowest, over all rounds but the first, which warms up and is thrown
 /// away. The servers stay; each rests while another is measured.
-fn costs(row: &Row, contenders: &[Contender; 3], options: &Servers) -> Result<Vec<Line>, String> {
+fn costs(row: &Row, contenders: &[Contender], options: &Servers) -> Result<Vec<Line>, String> {
     let servers = contenders.iter().map(Server::start).collect::<Result<Vec<_>, _>>()?;
-    let (mut costs, mut latencies): ([Vec<f64>; 3], [Vec<f64>; 3]) = Default::default();
+    let (mut costs, mut latencies): (Values, Values) = Default::default();
     for round in 0..=options.pairs {
-        let mut order = [0, 1, 2];
+        let mut order: Vec<usize> = (0..servers.len()).collect();
         if round % 2 == 1 {
             order.reverse();
         }
@@ -89,8 +94,8 @@ fn costs(row: &Row, contenders: &[Contender; 3], options: &Servers) -> Result<Ve
 
 /// System calls per request. They are counted, so one measurement is enough; and it slows the server down, so that its
 /// time is not looked at.
-fn calls(row: &Row, contenders: &[Contender; 3], options: &Servers) -> Result<[Line; 2], String> {
-    let mut counts: [Vec<f64>; 3] = Default::default();
+fn calls(row: &Row, contenders: &[Contender], options: &Servers) -> Result<[Line; 2], String> {
+    let mut counts: Values = Default::default();
     for (contender, counts) in contenders.iter().zip(&mut counts) {
         let server = Server::start(contender)?;
         let trace = syscalls::Trace::attach(server.id())?;
@@ -117,15 +122,16 @@ fn cost_per_request(row: &Row, server: &Server, options: &Servers) -> Result<(f6
     Ok((used.as_secs_f64() * 1e6 / answered.requests as f64, p999))
 }
 
-fn against_tokio(row: &Row, suffix: &str, unit: &'static str, values: &[Vec<f64>; 3]) -> [Line; 2] {
-    let [raddle, mt, ct] = values;
+fn against_tokio(row: &Row, suffix: &str, unit: &'static str, values: &Values) -> [Line; 2] {
+    let [raddle, mt, ct, epoll] = values;
+    let floor = (!epoll.is_empty()).then(|| Spread::of(epoll.clone()).median);
     let against = |name: &str, tokio: &[f64]| {
         let pairs: Vec<(f64, f64)> = raddle.iter().copied().zip(tokio.iter().copied()).collect();
         Line {
             name: format!("{}_{name}{suffix}", row.name),
             group: Group::Network,
             unit,
-            figures: Figures::of(&pairs),
+            figures: Figures { floor, ..Figures::of(&pairs) },
             costs: None,
         }
     };

@@ -1,7 +1,7 @@
 //! What `servers` and `http` are told.
 
 use super::rows::{self, Row};
-use crate::args::{count, value};
+use crate::args::{Form, count, value};
 
 /// Which rows, and how they are measured.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) struct Servers {
     pub(crate) pairs: usize,
     pub(crate) syscalls: bool,
     pub(crate) build: bool,
-    pub(crate) json: bool,
+    pub(crate) form: Form,
     pub(crate) list: bool,
 }
 
@@ -28,7 +28,7 @@ impl Servers {
             pairs: 15,
             syscalls: false,
             build: true,
-            json: false,
+            form: Form::Table,
             list: false,
         }
     }
@@ -53,7 +53,8 @@ impl Servers {
             "--pairs" => self.pairs = count(option, args)?,
             "--syscalls" => self.syscalls = true,
             "--no-build" => self.build = false,
-            "--json" => self.json = true,
+            "--json" => self.form = Form::Json,
+            "--markdown" => self.form = Form::Markdown,
             _ => return Ok(false),
         }
         Ok(true)
