@@ -16,7 +16,7 @@ use crate::stress::{self, Stress};
 pub(crate) const USAGE: &str = "\
 usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--flavor mt|ct]
                             [--json | --markdown] [--svg FOLDER] [--list]
-       raddle-bench profile ROW[,ROW] [--engine raddle|tokio]
+       raddle-bench profile ROW[,ROW] [--engine raddle|tokio|bare]
        raddle-bench servers [--rows a,b] [--seconds 5] [--pairs 5] [--syscalls] [--no-build] [--json] [--list]
        raddle-bench http [--connections 64] and the options of servers
        raddle-bench load --addr HOST:PORT [--http PATH] [--connections 1] [--size 64] [--rate N] [--seconds 5]

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{self, Command};
 
-use raddle_bench::engine::{Engine, Flavor, Raddle, Tokio};
+use raddle_bench::engine::{Bare, Engine, Flavor, Raddle, Tokio};
 use raddle_bench::rows::{self, Row};
 use raddle_bench::sample::{Sample, Scale};
 
@@ -93,6 +93,7 @@ pub(crate) fn once(options: &Once) -> Result<(), String> {
             let flavor = if options.workers == 1 { Flavor::CurrentThread } else { Flavor::MultiThread };
             (row.tokio)(&mut Tokio::build((flavor, options.workers)), scale)
         }
+        Bare::NAME => row.floor.ok_or_else(|| format!("{} can't be done without a runtime", row.name))?(scale),
         other => return Err(format!("no engine is called `{other}`")),
     };
     println!("{operations}");

@@ -1,6 +1,6 @@
 //! The table of rows: a name, a group, what is measured, and the workload on either side.
 
-use crate::engine::{Raddle, Tokio};
+use crate::engine::{Bare, Engine, Raddle, Tokio};
 use crate::sample::{Sample, Scale};
 use crate::workloads::{
     broadcast, chained_spawn, channel, coarse, event, fib, memory, mutex, ping_pong, semaphore, sleep, spawn, stall,
@@ -39,6 +39,12 @@ impl Group {
     /// Whether its rows do a number of operations as fast as they can, in this process: then each has a cost.
     pub fn is_counted(self) -> bool {
         !matches!(self, Group::Stall | Group::Memory | Group::Network)
+    }
+
+    /// Whether one thread without a runtime can do what its rows ask for: not if they are about several processors, or
+    /// about who goes on while somebody blocks.
+    fn has_floor(self) -> bool {
+        !matches!(self, Group::Control | Group::Stall | Group::Network)
     }
 }
 
@@ -97,7 +103,7 @@ macro_rules! row {
             raddle: $($workload)::+::<Raddle $($(, $count)+)?>,
             tokio: $($workload)::+::<Tokio $($(, $count)+)?>,
             smol: None,
-            floor: None,
+            floor: Group::$group.has_floor().then_some(|scale| $($workload)::+::<Bare $($(, $count)+)?>(&mut Bare::build(()), scale)),
             most_pairs: [$(Some($pairs),)? None][0],
         }
     };
@@ -127,7 +133,7 @@ pub fn all() -> Vec<Row> {
         row!("timeout_pending_main", Timers, NS, timeout::pending_in_main),
         row!("sleep_insert", Timers, NS, sleep::insert),
         row!("sleeps_100k", Timers, SLEEPS, sleep::many, at most 5),
-        row!("startup", Lifecycle, NS, startup::and_stop),
+        Row { floor: Some(startup::of_threads), ..row!("startup", Lifecycle, NS, startup::and_stop) },
         row!("spawn_context", Context, CONTEXT, spawn::in_context),
         row!("coarse", Control, NS, coarse::spins),
         row!("blocked_parent_1", Stall, MS, stall::parent::<1>),
