@@ -103,7 +103,9 @@ macro_rules! row {
             raddle: $($workload)::+::<Raddle $($(, $count)+)?>,
             tokio: $($workload)::+::<Tokio $($(, $count)+)?>,
             smol: None,
-            floor: Group::$group.has_floor().then_some(|scale| $($workload)::+::<Bare $($(, $count)+)?>(&mut Bare::build(()), scale)),
+            floor: Group::$group
+                .has_floor()
+                .then_some(|scale| $($workload)::+::<Bare $($(, $count)+)?>(&mut Bare::build(()), scale)),
             most_pairs: [$(Some($pairs),)? None][0],
         }
     };
@@ -184,6 +186,25 @@ mod tests {
     fn the_mean_is_taken_over_eight_rows() {
         let rows = all();
         assert_eq!(rows.iter().filter(|row| row.group == Group::Scheduler).count(), 8);
+    }
+
+    #[test]
+    fn only_rows_about_several_processors_have_no_floor() {
+        for row in all() {
+            let of_one = !matches!(row.group, Group::Control | Group::Stall);
+            assert_eq!(row.floor.is_some(), of_one, "{}", row.name);
+        }
+    }
+
+    /// `startup` is one that has a floor of its own.
+    #[test]
+    fn a_floor_does_as_many_operations_as_the_others() {
+        for row in chosen(&["yield_many".into(), "mutex".into(), "startup".into()]).unwrap() {
+            let scale = Scale { quick: true };
+            let floor = row.floor.expect("has a floor")(scale);
+            let raddle = (row.raddle)(&mut Raddle::build(1), scale);
+            assert_eq!(floor.operations, raddle.operations, "{}", row.name);
+        }
     }
 
     #[test]

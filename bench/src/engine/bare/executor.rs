@@ -43,7 +43,7 @@ impl Executor {
                 return output;
             }
             match self.pop() {
-                Some(task) => task.run(),
+                Some(task) => self.ready_again(task.run()),
                 None => self.rest(),
             }
         }
@@ -51,6 +51,12 @@ impl Executor {
 
     fn pop(&self) -> Option<Task> {
         self.ready.borrow_mut().pop_front()
+    }
+
+    fn ready_again(&self, task: Option<Task>) {
+        if let Some(task) = task {
+            self.ready.borrow_mut().push_back(task);
+        }
     }
 
     /// Nothing is ready: looks for timers that are due and for tasks from outside, and waits if there are none.
@@ -66,11 +72,6 @@ impl Executor {
             None => thread::park(),
         }
     }
-}
-
-/// Rounded up, as the runtimes do: with many timers, waking the thread for each would be most of the work.
-fn whole_millis(duration: Duration) -> Duration {
-    Duration::from_millis(duration.as_nanos().div_ceil(1_000_000) as u64)
 }
 
 impl Drop for Executor {
@@ -114,10 +115,6 @@ impl Drop for Entered {
     }
 }
 
-pub(super) fn is_here(executor: *const Executor) -> bool {
-    ptr::eq(HERE.get(), executor)
-}
-
 /// The one of this thread.
 ///
 /// # Panics
@@ -133,9 +130,19 @@ pub(super) fn if_here<R>(act: impl FnOnce(&Executor) -> R) -> Option<R> {
     unsafe { HERE.get().as_ref() }.map(act)
 }
 
-/// Puts a task of this thread's executor into its queue.
-pub(super) fn queue(task: Task) {
-    here(|executor| executor.ready.borrow_mut().push_back(task));
+/// Puts a task of the executor `home` into its queue.
+///
+/// # Panics
+///
+/// If that does not run on this thread.
+pub(super) fn queue(home: *const Executor, task: Task) {
+    let here = HERE.get();
+    assert!(
+        ptr::eq(here, home),
+        "a task of the bare executor was woken where that does not run: wake it on its thread, before `in_main` ends"
+    );
+    // SAFETY: an executor that runs is borrowed; it is not null, since a task has one.
+    unsafe { &*here }.ready.borrow_mut().push_back(task);
 }
 
 pub(super) fn spawn<F>(future: F) -> Joined<F::Output>
@@ -170,4 +177,9 @@ impl Remote {
         let (task, _joined) = unsafe { Task::new(self.home, future) };
         self.inbox.put(task);
     }
+}
+
+/// Rounded up, as the runtimes do: with many timers, waking the thread for each would be most of the work.
+fn whole_millis(duration: Duration) -> Duration {
+    Duration::from_millis(duration.as_nanos().div_ceil(1_000_000) as u64)
 }

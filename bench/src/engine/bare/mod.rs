@@ -1,10 +1,11 @@
 //! What the workloads cost without a runtime: the least that runs them at all, on one thread.
 //!
-//! It is a limit and no competitor. A task is one allocation and one atomic word, since a waker may go anywhere; a queue is a
-//! `VecDeque`, what tasks share is in cells, and a timer is in a heap. There is no fairness and no budget, so a task that
-//! never waits keeps the thread, and timers are looked at only when nothing is ready. There is no cancellation: a wait that
-//! has begun must be polled to its end, and a task that waits for another one is leaked with it if neither ends. No panic is
-//! caught. Nothing is named, counted or shown.
+//! It is a limit and no competitor. A task is one allocation and one atomic word, since a waker may go anywhere; a
+//! queue is a `VecDeque`, what tasks share is in cells, and a timer is in a heap. There is no fairness and no budget,
+//! so a task that never waits keeps the thread, and timers are looked at only when nothing is ready. There is no
+//! cancellation: a wait that has begun must be polled to its end, and a task that waits for another one is leaked with
+//! it if neither ends. No panic is caught. Nothing is named, counted or shown. Where a runtime takes less, it has
+//! something that this does without, such as a second thread.
 //!
 //! Whatever comes from here is for the tasks of one executor, on its thread; see [`here`] for what that rests on.
 

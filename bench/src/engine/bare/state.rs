@@ -6,9 +6,9 @@
 //! * DONE: never taken back. It excludes the other two.
 //! * References: OWNED is one, the handle is one, each waker is one.
 //!
-//! A waker may be cloned, woken and dropped on any thread, so each transition is atomic: that is what a runtime can't do
-//! without either. They are AcqRel, since the one that hands a task over is met by the one that takes it; raising the
-//! count is Relaxed, since whoever does it has a reference already.
+//! A waker may be cloned, woken and dropped on any thread, so each transition is atomic: that is what a runtime can't
+//! do without either. They are AcqRel, since the one that hands a task over is met by the one that takes it; raising
+//! the count is Relaxed, since whoever does it has a reference already.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

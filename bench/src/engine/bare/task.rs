@@ -47,9 +47,9 @@ enum Stage<F: Future> {
 /// A reference to a task: the queue's, a handle's, or a waker's.
 pub(super) struct Task(NonNull<Header>);
 
-// SAFETY: whatever the reference leads to is changed by atomic transitions, or on the executor's thread alone, or by whoever
-// has the last reference; then the future is dropped, which is `Send` unless it is a main one, and that ends before `main`
-// does.
+// SAFETY: whatever the reference leads to is changed by atomic transitions, or on the executor's thread alone, or by
+// whoever has the last reference; then the future is dropped, which is `Send` unless it is a main one, and that ends
+// before `main` does.
 unsafe impl Send for Task {}
 
 impl Task {
@@ -57,8 +57,8 @@ impl Task {
     ///
     /// # Safety
     ///
-    /// The task must be done or abandoned before what `future` borrows ends. A `future` that is not `Send` must be spawned
-    /// on the thread of `home`.
+    /// The task must be done or abandoned before what `future` borrows ends. A `future` that is not `Send` must be
+    /// spawned on the thread of `home`.
     pub(super) unsafe fn new<F: Future>(home: *const Executor, future: F) -> (Task, Joined<F::Output>) {
         let methods = const { &Methods { poll: poll::<F>, take: take::<F>, free: free::<F> } };
         let header = Header { state: State::new(), home, joiner: Cell::new(None), methods };
@@ -76,8 +76,8 @@ impl Task {
         self.0 == other.0
     }
 
-    /// Polls it once. `self` is the queue's reference.
-    pub(super) fn run(self) {
+    /// Polls it once. `self` is the queue's reference, and comes back if it belongs there again.
+    pub(super) fn run(self) -> Option<Task> {
         // SAFETY: the waker is not dropped, so it takes no reference beyond the one that is borrowed.
         let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw_waker(self.0)) });
         // SAFETY: the queue has a task once, and only while it is neither being polled nor done.
@@ -85,7 +85,7 @@ impl Task {
         if done { self.complete() } else { self.rest() }
     }
 
-    fn complete(self) {
+    fn complete(self) -> Option<Task> {
         let joiner = self.header().joiner.take();
         if self.header().state.complete() {
             self.free();
@@ -95,14 +95,16 @@ impl Task {
         if let Some(joiner) = joiner {
             joiner.wake();
         }
+        None
     }
 
-    fn rest(self) {
+    fn rest(self) -> Option<Task> {
         match self.header().state.rest() {
-            Rest::Queue => executor::queue(self),
+            Rest::Queue => return Some(self),
             Rest::Idle => mem::forget(self),
             Rest::Free => self.free(),
         }
+        None
     }
 
     /// Of the last reference.
@@ -112,13 +114,10 @@ impl Task {
         unsafe { (task.header().methods.free)(task.0) }
     }
 
-    /// Puts it into the queue, unless that is somebody else's.
+    /// Puts it into the queue of its executor.
     fn queue(self) {
-        assert!(
-            executor::is_here(self.header().home),
-            "a task of the bare executor was woken where that does not run: wake it on its thread, before `in_main` ends"
-        );
-        executor::queue(self);
+        let home = self.header().home;
+        executor::queue(home, self);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Timers: a binary heap of deadlines. What is cancelled stays in it until it comes up, or until half of the heap is that.
+//! Timers: a binary heap of deadlines. What is cancelled stays in it until it comes up, or until half of the heap is
+//! that.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
