@@ -18,7 +18,7 @@ use crate::stress::{self, Stress};
 pub(crate) const USAGE: &str = "\
 usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--flavor mt|ct]
                             [--json | --markdown] [--svg FOLDER] [--list]
-       raddle-bench profile ROW[,ROW] [--engine raddle|tokio]
+       raddle-bench profile ROW[,ROW] [--engine raddle|tokio|bare]
        raddle-bench budgets [--rows a,b] [--only instructions,allocations,syscalls]
        raddle-bench servers [--rows a,b] [--seconds 1] [--pairs 15] [--syscalls] [--no-build]
                             [--json | --markdown] [--list]

@@ -33,7 +33,7 @@ mod stress;
 use std::env;
 use std::process::ExitCode;
 
-use raddle_bench::engine::{Engine, Flavor, Raddle, Tokio};
+use raddle_bench::engine::{Bare, Engine, Flavor, Raddle, Tokio};
 use raddle_bench::sample::Scale;
 use raddle_bench::{WORKERS, echo, rows, workloads};
 
@@ -109,6 +109,7 @@ fn parked(engine: &str, what: &str, tasks: usize) -> Result<(), String> {
     match engine {
         Raddle::NAME => workloads::memory::child(Raddle::build(WORKERS), what, tasks),
         Tokio::NAME => workloads::memory::child(Tokio::build((Flavor::MultiThread, WORKERS)), what, tasks),
+        Bare::NAME => workloads::memory::child(Bare::build(()), what, tasks),
         other => Err(format!("no engine is called `{other}`")),
     }
 }

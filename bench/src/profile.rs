@@ -8,7 +8,7 @@
 use std::env;
 use std::path::PathBuf;
 
-use raddle_bench::engine::{Engine, Flavor, Raddle, Tokio};
+use raddle_bench::engine::{Bare, Engine, Flavor, Raddle, Tokio};
 use raddle_bench::sample::{Sample, Scale};
 use raddle_bench::{rows, strace};
 
@@ -99,6 +99,7 @@ pub(crate) fn once(options: &Once) -> Result<(), String> {
             let flavor = if options.workers == 1 { Flavor::CurrentThread } else { Flavor::MultiThread };
             (row.tokio)(&mut Tokio::build((flavor, options.workers)), scale)
         }
+        Bare::NAME => row.floor.ok_or_else(|| format!("{} can't be done without a runtime", row.name))?(scale),
         other => return Err(format!("no engine is called `{other}`")),
     };
     println!("{operations}");

@@ -1,6 +1,6 @@
 //! The table of rows: a name, a group, what is measured, and the workload on either side.
 
-use crate::engine::{Raddle, Tokio};
+use crate::engine::{Bare, Engine, Raddle, Tokio};
 use crate::sample::{Sample, Scale};
 use crate::workloads::{
     broadcast, chained_spawn, channel, coarse, event, fib, memory, mutex, ping_pong, semaphore, sleep, spawn, stall,
@@ -39,6 +39,12 @@ impl Group {
     /// Whether its rows do a number of operations as fast as they can, in this process: then each has a cost.
     pub fn is_counted(self) -> bool {
         !matches!(self, Group::Stall | Group::Memory | Group::Network)
+    }
+
+    /// Whether one thread without a runtime can do what its rows ask for: not if they are about several processors, or
+    /// about who goes on while somebody blocks.
+    fn has_floor(self) -> bool {
+        !matches!(self, Group::Control | Group::Stall | Group::Network)
     }
 }
 
@@ -100,7 +106,9 @@ macro_rules! row {
             raddle: $($workload)::+::<Raddle $($(, $count)+)?>,
             tokio: $($workload)::+::<Tokio $($(, $count)+)?>,
             smol: None,
-            floor: None,
+            floor: Group::$group
+                .has_floor()
+                .then_some(|scale| $($workload)::+::<Bare $($(, $count)+)?>(&mut Bare::build(()), scale)),
             most_pairs: [$(Some($pairs),)? None][0],
         }
     };
@@ -130,7 +138,7 @@ pub fn all() -> Vec<Row> {
         row!("timeout_pending_main", Timers, NS, timeout::pending_in_main),
         row!("sleep_insert", Timers, NS, sleep::insert),
         row!("sleeps_100k", Timers, SLEEPS, sleep::many, at most 5),
-        row!("startup", Lifecycle, NS, startup::and_stop),
+        Row { floor: Some(startup::of_threads), ..row!("startup", Lifecycle, NS, startup::and_stop) },
         row!("spawn_context", Context, CONTEXT, spawn::in_context),
         row!("coarse", Control, NS, coarse::spins),
         row!("blocked_parent_1", Stall, MS, stall::parent::<1>),
@@ -182,6 +190,25 @@ mod tests {
     fn the_mean_is_taken_over_eight_rows() {
         let rows = all();
         assert_eq!(rows.iter().filter(|row| row.group == Group::Scheduler).count(), 8);
+    }
+
+    #[test]
+    fn only_rows_about_several_processors_have_no_floor() {
+        for row in all() {
+            let of_one = !matches!(row.group, Group::Control | Group::Stall);
+            assert_eq!(row.floor.is_some(), of_one, "{}", row.name);
+        }
+    }
+
+    /// `startup` is one that has a floor of its own.
+    #[test]
+    fn a_floor_does_as_many_operations_as_the_others() {
+        for row in chosen(&["yield_many".into(), "mutex".into(), "startup".into()]).unwrap() {
+            let scale = Scale { quick: true };
+            let floor = row.floor.expect("has a floor")(scale);
+            let raddle = (row.raddle)(&mut Raddle::build(1), scale);
+            assert_eq!(floor.operations, raddle.operations, "{}", row.name);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Every method is a direct call of the runtime's own function; nothing is boxed and nothing is dynamic, so that a row
 //! measures the runtime and not this trait.
 
+mod bare;
 mod raddle;
 mod tokio;
 
@@ -13,6 +14,7 @@ use std::net::TcpListener;
 use std::ops::DerefMut;
 use std::time::Duration;
 
+pub use self::bare::Bare;
 pub use self::raddle::Raddle;
 pub use self::tokio::{Flavor, Tokio};
 

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Instant;
 
+use crate::WORKERS;
 use crate::engine::Engine;
 use crate::sample::{Sample, Scale};
 
@@ -18,4 +19,19 @@ pub fn and_stop<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
         Sample::time(start.elapsed(), sum)
     });
     thread.join().expect("an empty main does not panic")
+}
+
+/// What a runtime with two workers would take if it were nothing but them: two threads that start and end.
+pub fn of_threads(scale: Scale) -> Sample {
+    let rounds = scale.of(100, 30);
+    let start = Instant::now();
+    let mut sum = 0;
+    for _ in 0..rounds {
+        let threads = [(); WORKERS].map(|()| thread::spawn(|| {}));
+        for thread in threads {
+            thread.join().expect("an empty thread does not panic");
+        }
+        sum += 1;
+    }
+    Sample::time(start.elapsed(), sum)
 }
