@@ -7,8 +7,9 @@
 
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::{self, Command};
+use std::process::{self, Command, Stdio};
 
 use raddle_bench::engine::{Engine, Flavor, Raddle, Tokio};
 use raddle_bench::rows::{self, Row};
@@ -105,34 +106,51 @@ struct Counted {
 }
 
 fn counted(row: &Row, engine: &str, quick: bool) -> Result<Counted, String> {
+    let mut args = vec![SUBCOMMAND, row.name, "--engine", engine];
+    if quick {
+        args.push("--quick");
+    }
+    let (said, instructions) = under_callgrind(&args, "")?;
+    let operations = said.trim().parse().map_err(|_| format!("`{said}` is no number of operations"))?;
+    Ok(Counted { operations, instructions })
+}
+
+/// Whether there is a valgrind to run.
+pub(crate) fn is_installed() -> bool {
+    Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+/// Runs this program under callgrind: what it wrote, and the instructions of its first thread, which is the worker.
+pub(crate) fn under_callgrind(args: &[&str], input: &str) -> Result<(String, u64), String> {
     let folder = env::temp_dir().join(format!("raddle-profile.{}", process::id()));
     fs::create_dir_all(&folder).map_err(|error| format!("{} can't be made: {error}", folder.display()))?;
-    let counted = count_into(&folder, row, engine, quick);
+    let counted = count_into(&folder, args, input);
     // It is in the system's folder for what need not last.
     let _ = fs::remove_dir_all(&folder);
     counted
 }
 
-fn count_into(folder: &Path, row: &Row, engine: &str, quick: bool) -> Result<Counted, String> {
+fn count_into(folder: &Path, args: &[&str], input: &str) -> Result<(String, u64), String> {
     let this = env::current_exe().map_err(|error| format!("this program is nowhere: {error}"))?;
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--separate-threads=yes", "-q"]);
-    command.arg(format!("--callgrind-out-file={}", folder.join("counts").display()));
-    command.arg(this).args([SUBCOMMAND, row.name, "--engine", engine]);
-    if quick {
-        command.arg("--quick");
-    }
-    let output = command.output().map_err(|error| format!("valgrind does not start: {error}; is it installed?"))?;
+    command.arg(format!("--callgrind-out-file={}", folder.join("counts").display())).arg(this).args(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("valgrind does not start: {error}; is it installed?"))?;
+    let mut stdin = child.stdin.take().expect("piped above");
+    // Who does not read it fails, and is heard below.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().map_err(|error| format!("valgrind can't be waited for: {error}"))?;
     if !output.status.success() {
-        return Err(format!("{} failed under valgrind: {}", row.name, String::from_utf8_lossy(&output.stderr).trim()));
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{} failed under valgrind: {}", args.join(" "), said.trim()));
     }
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let operations = said.trim().parse().map_err(|_| format!("`{said}` is no number of operations"))?;
     // The file of thread 1, which is the worker.
     let counts = folder.join("counts-01");
     let text = fs::read_to_string(&counts).map_err(|error| format!("{}: {error}", counts.display()))?;
     let instructions = total(&text).ok_or_else(|| format!("{} has no total", counts.display()))?;
-    Ok(Counted { operations, instructions })
+    Ok((String::from_utf8_lossy(&output.stdout).into_owned(), instructions))
 }
 
 /// The sum in a file of callgrind's.
