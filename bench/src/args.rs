@@ -12,6 +12,7 @@ use crate::chaos::{self, Proxy};
 use crate::inspect::{self, Inspect};
 use crate::load::{self, Load};
 use crate::profile::{self, Once, Profile};
+use crate::scaling::{self, Scaled, Scaling};
 use crate::servers::{self, Servers};
 use crate::stress::{self, Stress};
 
@@ -29,6 +30,8 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--
        raddle-bench stress [--seconds 60 | --minutes N] [--wakes 1e9] [--seed N] [--workers N]
                            [--only scheduler,timers,net,sync,wakes]
        raddle-bench inspect [--only pstree,top,spawn,switch] [--rounds 20] [--no-build]
+       raddle-bench scaling [--only tasks,instructions,timers,connections,workers] [--quick] [--rounds N] [--no-build]
+                            [--json] [--svg FOLDER]
 
 compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
 profile   instructions, allocations and system calls per operation with one worker, as callgrind and strace count them
@@ -39,7 +42,8 @@ http      one row of it: two HTTP servers under wrk
 load      messages to an echo server, or requests of a page, as fast as they come back or at a rate: latency and throughput
 chaos     a proxy that delays, splits, truncates and resets, by a seed
 stress    tasks, timers, connections, locks and wake-ups from outside in every way of living and dying, by a seed
-inspect   what looking into a program with the command `raddle` costs it, and how long it takes";
+inspect   what looking into a program with the command `raddle` costs it, and how long it takes
+scaling   what an operation costs beside more and more tasks, timers, connections or workers: is that flat?";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,6 +62,9 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// The program that `inspect` looks at.
     Inspected(String),
+    Scaling(Scaling),
+    /// A process that `scaling` asks.
+    Scaled(Scaled),
     /// The child of a memory row.
     Parked {
         engine: String,
@@ -103,6 +110,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some("stress") => stress::parse(&mut args).map(Command::Stress),
         Some("inspect") => inspect::parse(&mut args).map(Command::Inspect),
         Some(inspect::SUBCOMMAND) => value("WHAT", &mut args).map(Command::Inspected),
+        Some("scaling") => scaling::parse(&mut args).map(Command::Scaling),
+        Some(scaling::SUBCOMMAND) => scaling::parse_scaled(&mut args).map(Command::Scaled),
         Some(memory::SUBCOMMAND) => {
             let (engine, what) = (value("ENGINE", &mut args)?, value("WHAT", &mut args)?);
             Ok(Command::Parked { engine, what, tasks: count("TASKS", &mut args)? })
@@ -184,6 +193,7 @@ mod tests {
         assert!(matches!(of("http --connections 8"), Ok(Command::Servers(_))));
         assert!(matches!(of("budgets --rows fib --only syscalls,instructions"), Ok(Command::Budgets(_))));
         assert!(matches!(of("chaos --to a:1"), Ok(Command::Chaos(_))));
+        assert!(matches!(of("scaling --only tasks --quick"), Ok(Command::Scaling(_))));
         assert!(matches!(of("inspect --only top,switch --rounds 3"), Ok(Command::Inspect(_))));
     }
 

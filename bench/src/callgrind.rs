@@ -8,8 +8,9 @@
 //! was slow says nothing. Allocations are those of all threads: nobody allocates by the clock.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use raddle_bench::budget::per_operation;
 use raddle_bench::scratch::Scratch;
@@ -54,25 +55,46 @@ pub(crate) fn of_row(row: &str, engine: &str) -> Result<Counts, String> {
 }
 
 fn counted(row: &str, engine: &str, quick: bool) -> Result<Counted, String> {
+    let mut args = vec![SUBCOMMAND, row, "--engine", engine];
+    if quick {
+        args.push("--quick");
+    }
+    let Run { said, instructions, allocations } = run(&args, "")?;
+    let operations = said.trim().parse().map_err(|_| format!("`{said}` is no number of operations"))?;
+    Ok(Counted { operations, instructions, allocations })
+}
+
+/// What this program did under callgrind.
+pub(crate) struct Run {
+    pub(crate) said: String,
+    /// Of its first thread, which is the worker.
+    pub(crate) instructions: u64,
+    allocations: u64,
+}
+
+/// Runs this program under callgrind.
+pub(crate) fn run(args: &[&str], input: &str) -> Result<Run, String> {
     let scratch = Scratch::new()?;
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--separate-threads=yes", "--compress-strings=no", "-q"]);
-    command.arg(format!("--callgrind-out-file={}", scratch.file("counts").display()));
-    command.arg(this_program()?).args([SUBCOMMAND, row, "--engine", engine]);
-    if quick {
-        command.arg("--quick");
-    }
-    let output = command.output().map_err(|error| format!("valgrind does not start: {error}; is it installed?"))?;
+    command.arg(format!("--callgrind-out-file={}", scratch.file("counts").display())).arg(this_program()?).args(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("valgrind does not start: {error}; is it installed?"))?;
+    let mut stdin = child.stdin.take().expect("piped above");
+    // Who does not read it fails, and is heard below.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().map_err(|error| format!("valgrind can't be waited for: {error}"))?;
     if !output.status.success() {
-        return Err(format!("{row} failed under valgrind: {}", String::from_utf8_lossy(&output.stderr).trim()));
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{} failed under valgrind: {}", args.join(" "), said.trim()));
     }
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let operations = said.trim().parse().map_err(|_| format!("`{said}` is no number of operations"))?;
     // The file of thread 1, which is the worker.
     let worker = scratch.file("counts-01");
     let text = fs::read_to_string(&worker).map_err(|error| format!("{}: {error}", worker.display()))?;
     let instructions = total(&text).ok_or_else(|| format!("{} has no total", worker.display()))?;
-    Ok(Counted { operations, instructions, allocations: allocations_in(scratch.path())? })
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(Run { said, instructions, allocations: allocations_in(scratch.path())? })
 }
 
 /// Of all threads, each of which has a file.

@@ -10,6 +10,7 @@
 //! cargo run --release -p raddle-bench -- chaos --to …        a bad network in front of a server
 //! cargo run --release -p raddle-bench -- stress              everything at once by a seed, and its accounts
 //! cargo run --release -p raddle-bench -- inspect             what looking into a program costs it
+//! cargo run --release -p raddle-bench -- scaling             what stays flat when there is more and more
 //! ```
 //!
 //! Both runtimes live in one process with two workers each and the same allocator, and run one at a time. A ratio is
@@ -27,6 +28,7 @@ mod measure;
 mod profile;
 mod progress;
 mod report;
+mod scaling;
 mod servers;
 mod stress;
 
@@ -56,6 +58,8 @@ fn main() -> ExitCode {
         Ok(Command::Inspected(what)) => inspect::inspected(&what),
         Ok(Command::Budgets(options)) => budgets::run(&options),
         Ok(Command::Echoed) => echo::serve().map_err(|error| format!("the echo server failed: {error}")),
+        Ok(Command::Scaling(options)) => scaling::run(&options),
+        Ok(Command::Scaled(scaled)) => scaling::scaled(&scaled),
         Ok(Command::Profile(options)) => profile::run(&options),
         Ok(Command::Once(options)) => profile::once(&options),
         Ok(Command::Parked { engine, what, tasks }) => parked(&engine, &what, tasks),

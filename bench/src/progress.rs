@@ -17,9 +17,9 @@ impl Progress {
         Progress { bar, rows }
     }
 
-    pub(crate) fn begin(&self, row: &'static str) {
+    pub(crate) fn begin(&self, row: &str) {
         if std::io::stderr().is_terminal() {
-            self.bar.set_message(row);
+            self.bar.set_message(row.to_string());
             // Nothing is drawn while a row is measured: the bar has no thread of its own.
             self.bar.tick();
         } else {

@@ -47,7 +47,7 @@ fn cost(cost: Cost) -> String {
 }
 
 /// JSON knows neither NaN nor infinity.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if value.is_finite() { format!("{value:.4}") } else { "null".into() }
 }
 

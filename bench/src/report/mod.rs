@@ -12,6 +12,7 @@ use crate::cost::Costs;
 use crate::measure::{Figures, Measured, geometric_mean};
 
 pub(crate) use self::chart::draw;
+pub(crate) use self::json::number;
 
 /// A metric of a row with its figures.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ fn mean(group: Group, lines: &[Line]) -> Option<f64> {
 }
 
 /// Three digits, and µs where ns grow long.
-fn quantity(value: f64, unit: &str) -> String {
+pub(crate) fn quantity(value: f64, unit: &str) -> String {
     let (value, unit) = if unit == "ns" && value >= 10_000.0 { (value / 1000.0, "µs") } else { (value, unit) };
     let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
     format!("{value:.decimals$} {unit}").trim_end().into()

@@ -7,8 +7,8 @@
 //! round, so that neither a machine that slows down nor going second decides anything: many short turns tell more than
 //! few long ones.
 
-mod client;
-mod contender;
+pub(crate) mod client;
+pub(crate) mod contender;
 mod options;
 mod rows;
 pub(crate) mod syscalls;
@@ -60,7 +60,7 @@ pub(crate) fn compare(options: &Servers) -> Result<(), String> {
 }
 
 /// Where this program lies, and the servers built like it.
-fn directory() -> Result<PathBuf, String> {
+pub(crate) fn directory() -> Result<PathBuf, String> {
     let this = env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
     Ok(this.parent().ok_or("this program lies in no directory")?.to_path_buf())
 }

@@ -9,35 +9,37 @@ use crate::sample::{Sample, Scale};
 const PAIRS: usize = 100;
 
 pub fn ping_pong<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
-    let rounds = scale.of(1000, 300);
-    engine.in_task(async move {
-        let start = Instant::now();
-        let pairs: Vec<_> = (0..PAIRS)
-            .map(|_| {
-                let ping = Arc::new(E::event());
-                let pong = Arc::new(E::event());
-                let (pinged, ponged) = (ping.clone(), pong.clone());
-                drop(E::spawn(async move {
-                    for _ in 0..rounds {
-                        E::signalled(&pinged).await;
-                        E::signal(&pong);
-                    }
-                }));
-                E::spawn(async move {
-                    let mut count = 0;
-                    for _ in 0..rounds {
-                        E::signal(&ping);
-                        E::signalled(&ponged).await;
-                        count += 1;
-                    }
-                    count
-                })
+    engine.in_task(pairs::<E>(PAIRS, scale.of(1000, 300)))
+}
+
+/// Each of `pairs` pairs goes to and fro so many times.
+pub async fn pairs<E: Engine>(pairs: usize, rounds: usize) -> Sample {
+    let start = Instant::now();
+    let pairs: Vec<_> = (0..pairs)
+        .map(|_| {
+            let ping = Arc::new(E::event());
+            let pong = Arc::new(E::event());
+            let (pinged, ponged) = (ping.clone(), pong.clone());
+            drop(E::spawn(async move {
+                for _ in 0..rounds {
+                    E::signalled(&pinged).await;
+                    E::signal(&pong);
+                }
+            }));
+            E::spawn(async move {
+                let mut count = 0;
+                for _ in 0..rounds {
+                    E::signal(&ping);
+                    E::signalled(&ponged).await;
+                    count += 1;
+                }
+                count
             })
-            .collect();
-        let mut sum = 0;
-        for pair in pairs {
-            sum += pair.await;
-        }
-        Sample::time(start.elapsed(), sum)
-    })
+        })
+        .collect();
+    let mut sum = 0;
+    for pair in pairs {
+        sum += pair.await;
+    }
+    Sample::time(start.elapsed(), sum)
 }

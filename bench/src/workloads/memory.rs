@@ -51,8 +51,16 @@ pub fn child<E: Engine>(mut engine: E, what: &str, tasks: usize) -> ! {
 }
 
 async fn sleepers<E: Engine>(tasks: usize) -> Vec<f64> {
-    let (begun, all_begun) = Countdown::<E>::new(tasks);
     let (before, start) = (resident(), Instant::now());
+    fall_asleep::<E>(tasks).await;
+    let elapsed = start.elapsed();
+    E::sleep(SETTLE).await;
+    per_task(tasks, [resident() - before, elapsed.as_nanos() as f64])
+}
+
+/// Spawns so many tasks, at least one, that sleep for an hour, and returns when all of them have begun.
+pub async fn fall_asleep<E: Engine>(tasks: usize) {
+    let (begun, all_begun) = Countdown::<E>::new(tasks);
     for _ in 0..tasks {
         let begun = begun.clone();
         drop(E::spawn(async move {
@@ -61,9 +69,6 @@ async fn sleepers<E: Engine>(tasks: usize) -> Vec<f64> {
         }));
     }
     all_begun.await;
-    let elapsed = start.elapsed();
-    E::sleep(SETTLE).await;
-    per_task(tasks, [resident() - before, elapsed.as_nanos() as f64])
 }
 
 async fn waiters<E: Engine>(tasks: usize) -> Vec<f64> {
@@ -99,7 +104,7 @@ fn per_task<const N: usize>(tasks: usize, totals: [f64; N]) -> Vec<f64> {
 }
 
 /// Bytes of this process that are in memory.
-fn resident() -> f64 {
+pub fn resident() -> f64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux has /proc");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("every process has a VmRSS");
     let kibibytes = line.split_whitespace().nth(1).and_then(|number| number.parse::<f64>().ok());

@@ -3,6 +3,7 @@
 //! A workload counts the operations that really happened, in the tasks themselves, and times only its own body: neither
 //! the start of a runtime nor the way into it.
 
+pub mod bare;
 pub mod broadcast;
 pub mod chained_spawn;
 pub mod channel;
@@ -12,6 +13,7 @@ pub mod fib;
 pub mod memory;
 pub mod mutex;
 pub mod ping_pong;
+pub mod released;
 pub mod semaphore;
 pub mod sleep;
 pub mod spawn;
