@@ -1,7 +1,8 @@
 //! Bytes that a parked task takes: `cargo bench -p raddle-bench --bench memory`. The report is where that of times is,
 //! `target/criterion/report/index.html`.
 //!
-//! An iteration is a process: the program `raddle-bench` with 200,000 tasks, of which each is asleep or waits on a oneshot.
+//! An iteration is a process: the program `raddle-bench` with 200,000 tasks, of which each is asleep or waits on a
+//! oneshot.
 
 use std::path::Path;
 use std::time::Duration;

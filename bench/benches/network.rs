@@ -1,7 +1,8 @@
-//! Echo over loopback, with the client on a plain thread of this process: `cargo bench -p raddle-bench --bench network`.
+//! Echo over loopback, with the client on a plain thread of this process: `cargo bench -p raddle-bench --bench
+//! network`.
 //!
-//! The runtimes and the client share one core, where figures are steadiest: on two of them the time it takes to wake the
-//! other one is most of what is measured.
+//! The runtimes and the client share one core, where figures are steadiest: on two of them the time it takes to wake
+//! the other one is most of what is measured.
 
 mod common;
 

@@ -1,7 +1,7 @@
 //! The same work with more tasks, more workers, more connections: `cargo bench -p raddle-bench --bench scaling`.
 //!
-//! What an operation takes should not depend on how many there are, so that the lines of the report are flat. Ten million
-//! tasks need gigabytes and are tried only with `RADDLE_BENCH_TEN_MILLION=1`.
+//! What an operation takes should not depend on how many there are, so that the lines of the report are flat. Ten
+//! million tasks need gigabytes and are tried only with `RADDLE_BENCH_TEN_MILLION=1`.
 
 mod common;
 

@@ -7,12 +7,13 @@
 //! cargo bench -p raddle-bench -- --test                  each once, to see that it works
 //! ```
 //!
-//! The report is `target/criterion/report/index.html`. It says how a figure is spread and how it has changed since the last
-//! run. Which side is better by how much is for `raddle-bench compare` to say: that alternates, while criterion measures
-//! one side after the other, on a machine that may have become slower meanwhile.
+//! The report is `target/criterion/report/index.html`. It says how a figure is spread and how it has changed since the
+//! last run. Which side is better by how much is for `raddle-bench compare` to say: that alternates, while criterion
+//! measures one side after the other, on a machine that may have become slower meanwhile.
 //!
-//! **An iteration is an operation**, as in the rows of `compare`: one task, message, lock or call. A workload can't do one
-//! alone, so it is run until at least as many have happened as criterion asks for, and its time is scaled down to those.
+//! **An iteration is an operation**, as in the rows of `compare`: one task, message, lock or call. A workload can't do
+//! one alone, so it is run until at least as many have happened as criterion asks for, and its time is scaled down to
+//! those.
 
 #![allow(dead_code, reason = "each bench takes what it needs")]
 

@@ -31,8 +31,8 @@ fn current() -> &'static Executor<'static> {
     CURRENT.get().expect("tasks are spawned in main and in tasks")
 }
 
-/// Threads that run an executor, and sleep while it has nothing to do. The reactor and the pool for blocking calls are smol's
-/// own, one of each in a process.
+/// Threads that run an executor, and sleep while it has nothing to do. The reactor and the pool for blocking calls are
+/// smol's own, one of each in a process.
 pub struct Smol {
     /// Leaked, so that tasks need not count who uses it: it is as small as a list of threads.
     executor: &'static Executor<'static>,
@@ -247,8 +247,8 @@ impl<T> Future for Kept<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        // SAFETY: the receiver is pinned where `self` is: nothing moves it out, and there is no `Drop` and no `Unpin` of
-        // `Kept` itself.
+        // SAFETY: the receiver is pinned where `self` is: nothing moves it out, and there is no `Drop` and no `Unpin`
+        // of `Kept` itself.
         let receiver = unsafe { self.map_unchecked_mut(|kept| &mut kept.0) };
         smol::stream::Stream::poll_next(receiver, context)
             .map(|value| value.unwrap_or_else(|| panic!("a channel of one place was dropped")))

@@ -1,5 +1,5 @@
-//! Messages of 64 bytes that come back over loopback. Each connection has a task; its client, one plain thread for all of
-//! them, writes a message to every connection and then reads every answer.
+//! Messages of 64 bytes that come back over loopback. Each connection has a task; its client, one plain thread for all
+//! of them, writes a message to every connection and then reads every answer.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
