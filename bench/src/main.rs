@@ -1,7 +1,7 @@
 //! raddle beside tokio, in alternation.
 //!
 //! ```text
-//! cargo run --release -p raddle-bench -- compare             all workloads: two minutes, and eight for stall_long
+//! cargo run --release -p raddle-bench -- compare             all workloads: three minutes, and twelve for stall_long
 //! cargo run --release -p raddle-bench -- compare --quick     smaller ones, fewer pairs
 //! cargo run --release -p raddle-bench -- profile fib         instructions, allocations and system calls
 //! cargo run --release -p raddle-bench -- budgets             the same, held to what an operation may cost
@@ -13,9 +13,13 @@
 //! cargo run --release -p raddle-bench -- scaling             what stays flat when there is more and more
 //! ```
 //!
-//! Both runtimes live in one process with two workers each and the same allocator, and run one at a time. A ratio is
+//! All runtimes live in one process with two workers each and the same allocator, and run one at a time. A ratio is
 //! tokio ÷ raddle of two samples taken one after the other, so that a machine that slows down slows both; the median
-//! over the pairs is reported. Absolute times of one day are not comparable with those of another.
+//! over the pairs is reported, and beside it what smol took. Absolute times of one day are not comparable with those of
+//! another.
+//!
+//! `cargo bench -p raddle-bench` runs the same workloads by criterion, which keeps and draws what it has measured:
+//! `bench/benches/common/mod.rs` says how.
 
 mod args;
 mod budgets;
@@ -35,7 +39,7 @@ mod stress;
 use std::env;
 use std::process::ExitCode;
 
-use raddle_bench::engine::{Bare, Engine, Flavor, Raddle, Tokio};
+use raddle_bench::engine::{Bare, Engine, Flavor, Raddle, Smol, Tokio};
 use raddle_bench::sample::Scale;
 use raddle_bench::{WORKERS, echo, rows, workloads};
 
@@ -90,7 +94,8 @@ fn compare(options: &Compare) -> Result<(), String> {
     let scale = Scale { quick: options.quick };
     let pairs = options.pairs.unwrap_or(if options.quick { QUICK_PAIRS } else { PAIRS });
     let workers = options.workers;
-    let mut engines = Engines { raddle: Raddle::build(workers), tokio: Tokio::build((options.flavor, workers)) };
+    let tokio = Tokio::build((options.flavor, workers));
+    let mut engines = Engines { raddle: Raddle::build(workers), tokio, smol: Smol::build(workers) };
     let mut lines = Vec::new();
     let progress = Progress::new(rows.len());
     for row in &rows {
@@ -114,6 +119,7 @@ fn parked(engine: &str, what: &str, tasks: usize) -> Result<(), String> {
         Raddle::NAME => workloads::memory::child(Raddle::build(WORKERS), what, tasks),
         Tokio::NAME => workloads::memory::child(Tokio::build((Flavor::MultiThread, WORKERS)), what, tasks),
         Bare::NAME => workloads::memory::child(Bare::build(()), what, tasks),
+        Smol::NAME => workloads::memory::child(Smol::build(WORKERS), what, tasks),
         other => Err(format!("no engine is called `{other}`")),
     }
 }

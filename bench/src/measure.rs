@@ -1,15 +1,16 @@
 //! Two engines in alternation, and the ratio of each pair; beside them smol, and the same without a runtime.
 
-use raddle_bench::engine::{Engine, Raddle, Tokio};
+use raddle_bench::engine::{Engine, Raddle, Smol, Tokio};
 use raddle_bench::rows::Row;
 use raddle_bench::sample::{Sample, Scale};
 
 use crate::cost::{self, Cost, Costs};
 
-/// Both runtimes, alive at the same time; one of them runs at a time.
+/// All runtimes, alive at the same time; one of them runs at a time.
 pub(crate) struct Engines {
     pub(crate) raddle: Raddle,
     pub(crate) tokio: Tokio,
+    pub(crate) smol: Smol,
 }
 
 /// A ratio is told if the upper quarter of the pairs begins at no more than this times what the lower ends at.
@@ -95,7 +96,8 @@ fn take_turn(row: &Row, engines: &mut Engines, scale: Scale, raddle_first: bool)
         raddle = Cost::of(|| (row.raddle)(&mut engines.raddle, scale));
     }
     let ((raddle, of_raddle), (tokio, of_tokio)) = (raddle, tokio);
-    let (smol, floor) = (row.smol.map(|sample| sample(scale)), row.floor.map(|sample| sample(scale)));
+    let smol = row.smol.map(|sample| sample(&mut engines.smol, scale));
+    let floor = row.floor.map(|sample| sample(scale));
     for other in [Some(&tokio), smol.as_ref(), floor.as_ref()].into_iter().flatten() {
         assert_eq!(raddle.operations, other.operations, "{}: all sides must do the same work", row.name);
     }

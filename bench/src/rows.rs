@@ -1,10 +1,10 @@
 //! The table of rows: a name, a group, what is measured, and the workload on either side.
 
-use crate::engine::{Bare, Engine, Raddle, Tokio};
+use crate::engine::{Bare, Engine, Raddle, Smol, Tokio};
 use crate::sample::{Sample, Scale};
 use crate::workloads::{
-    broadcast, chained_spawn, channel, coarse, event, fib, memory, mutex, ping_pong, semaphore, sleep, spawn, stall,
-    stall_all, stall_crowd, startup, timeout, watch, yielding,
+    blocking, broadcast, chained_spawn, channel, coarse, event, fib, memory, mutex, ping_pong, semaphore, sleep, spawn,
+    stall, stall_all, stall_crowd, startup, timeout, watch, yielding,
 };
 
 /// Rows that are reported together.
@@ -13,6 +13,7 @@ pub enum Group {
     Scheduler,
     Sync,
     Timers,
+    Blocking,
     Lifecycle,
     Context,
     Control,
@@ -27,6 +28,7 @@ impl Group {
             Group::Scheduler => "scheduler",
             Group::Sync => "sync",
             Group::Timers => "timers",
+            Group::Blocking => "blocking",
             Group::Lifecycle => "lifecycle",
             Group::Context => "context",
             Group::Control => "control",
@@ -41,10 +43,10 @@ impl Group {
         !matches!(self, Group::Stall | Group::Memory | Group::Network)
     }
 
-    /// Whether one thread without a runtime can do what its rows ask for: not if they are about several processors, or
-    /// about who goes on while somebody blocks.
+    /// Whether one thread without a runtime can do what its rows ask for: not if they are about several processors, other
+    /// threads, or who goes on while somebody blocks.
     fn has_floor(self) -> bool {
-        !matches!(self, Group::Control | Group::Stall | Group::Network)
+        !matches!(self, Group::Blocking | Group::Control | Group::Stall | Group::Network)
     }
 }
 
@@ -56,7 +58,7 @@ pub struct Metric {
     pub unit: &'static str,
 }
 
-/// One workload on both engines.
+/// One workload on all engines.
 #[derive(Debug)]
 pub struct Row {
     pub name: &'static str,
@@ -65,7 +67,7 @@ pub struct Row {
     pub raddle: fn(&mut Raddle, Scale) -> Sample,
     pub tokio: fn(&mut Tokio, Scale) -> Sample,
     /// On smol, where it has what the workload asks for.
-    pub smol: Option<fn(Scale) -> Sample>,
+    pub smol: Option<fn(&mut Smol, Scale) -> Sample>,
     /// Without a runtime.
     pub floor: Option<fn(Scale) -> Sample>,
     /// For rows that take long or hardly vary; `None` leaves it to the command line.
@@ -105,7 +107,7 @@ macro_rules! row {
             metrics: $metrics,
             raddle: $($workload)::+::<Raddle $($(, $count)+)?>,
             tokio: $($workload)::+::<Tokio $($(, $count)+)?>,
-            smol: None,
+            smol: Some($($workload)::+::<Smol $($(, $count)+)?>),
             floor: Group::$group
                 .has_floor()
                 .then_some(|scale| $($workload)::+::<Bare $($(, $count)+)?>(&mut Bare::build(()), scale)),
@@ -132,14 +134,16 @@ pub fn all() -> Vec<Row> {
         row!("semaphore", Sync, NS, semaphore::contended),
         row!("event", Sync, NS, event::ping_pong),
         row!("broadcast", Sync, NS, broadcast::one_to_four),
-        row!("watch", Sync, NS, watch::ping_pong),
+        Row { smol: None, ..row!("watch", Sync, NS, watch::ping_pong) },
         row!("timeout_ready", Timers, NS, timeout::ready),
         row!("timeout_pending", Timers, NS, timeout::pending),
         row!("timeout_pending_main", Timers, NS, timeout::pending_in_main),
         row!("sleep_insert", Timers, NS, sleep::insert),
         row!("sleeps_100k", Timers, SLEEPS, sleep::many, at most 5),
+        row!("blocking_one", Blocking, NS, blocking::one_by_one),
+        row!("blocking_burst", Blocking, NS, blocking::bursts),
         Row { floor: Some(startup::of_threads), ..row!("startup", Lifecycle, NS, startup::and_stop) },
-        row!("spawn_context", Context, CONTEXT, spawn::in_context),
+        Row { smol: None, ..row!("spawn_context", Context, CONTEXT, spawn::in_context) },
         row!("coarse", Control, NS, coarse::spins),
         row!("blocked_parent_1", Stall, MS, stall::parent::<1>),
         row!("blocked_parent_2", Stall, MS, stall::parent::<2>),
@@ -193,9 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn only_rows_about_several_processors_have_no_floor() {
+    fn only_rows_about_several_threads_have_no_floor() {
         for row in all() {
-            let of_one = !matches!(row.group, Group::Control | Group::Stall);
+            let of_one = !matches!(row.group, Group::Blocking | Group::Control | Group::Stall);
             assert_eq!(row.floor.is_some(), of_one, "{}", row.name);
         }
     }
@@ -216,7 +220,10 @@ mod tests {
         let rows = all();
         let mut groups: Vec<_> = rows.iter().map(|row| row.group.name()).collect();
         groups.dedup();
-        assert_eq!(groups, ["scheduler", "sync", "timers", "lifecycle", "context", "control", "stall", "memory"]);
+        assert_eq!(
+            groups,
+            ["scheduler", "sync", "timers", "blocking", "lifecycle", "context", "control", "stall", "memory"]
+        );
         let mut names: Vec<_> = rows.iter().map(|row| row.name).collect();
         names.sort_unstable();
         names.dedup();

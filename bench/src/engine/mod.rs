@@ -1,10 +1,11 @@
-//! What a workload may ask of a runtime, so that each is written once and both runtimes do the same work.
+//! What a workload may ask of a runtime, so that each is written once and all runtimes do the same work.
 //!
 //! Every method is a direct call of the runtime's own function; nothing is boxed and nothing is dynamic, so that a row
 //! measures the runtime and not this trait.
 
 mod bare;
 mod raddle;
+mod smol;
 mod tokio;
 
 use std::fmt::Debug;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use self::bare::Bare;
 pub use self::raddle::Raddle;
+pub use self::smol::Smol;
 pub use self::tokio::{Flavor, Tokio};
 
 /// What goes through a broadcast or a watch.
@@ -74,6 +76,12 @@ pub trait Engine: Sized + 'static {
     fn spawn_remote<F>(remote: &Self::Remote, task: F)
     where
         F: Future<Output = ()> + Send + 'static;
+
+    /// Calls `f` on a thread for blocking calls, which begins at once and not only when it is awaited.
+    fn blocking<T, F>(f: F) -> impl Future<Output = T> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static;
 
     fn yield_now() -> impl Future<Output = ()> + Send;
     fn sleep(duration: Duration) -> impl Future<Output = ()> + Send;

@@ -87,6 +87,14 @@ impl Engine for Raddle {
     {
         remote.create_task(task).detach();
     }
+    fn blocking<T, F>(f: F) -> impl Future<Output = T> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let called = raddle::to_thread(f);
+        async { called.await.unwrap_or_else(|error| panic!("a call failed: {error}")) }
+    }
     fn yield_now() -> impl Future<Output = ()> + Send {
         raddle::yield_now()
     }

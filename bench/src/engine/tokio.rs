@@ -100,6 +100,13 @@ impl Engine for Tokio {
     {
         drop(remote.spawn(task));
     }
+    fn blocking<T, F>(f: F) -> impl Future<Output = T> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        Joined(tokio::task::spawn_blocking(f))
+    }
     fn yield_now() -> impl Future<Output = ()> + Send {
         tokio::task::yield_now()
     }

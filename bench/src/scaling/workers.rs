@@ -6,7 +6,7 @@ use raddle_bench::sample::Scale;
 
 use super::options::Scaling;
 use super::part::{Curve, Part, Verdict};
-use crate::measure::{Engines, NAMES};
+use crate::measure::NAMES;
 use crate::progress::Progress;
 
 const WORKERS: [usize; 4] = [1, 2, 4, 8];
@@ -14,12 +14,18 @@ pub(super) const WORKLOADS: [&str; 2] = ["fib", "yield_many"];
 /// A worker more than there are cores should cost next to nothing; what other programs take is in the measure as well.
 const MOST_GROWTH: f64 = 1.5;
 
+/// Both runtimes, with so many workers each.
+struct Sides {
+    raddle: Raddle,
+    tokio: Tokio,
+}
+
 pub(super) fn measure(options: &Scaling, progress: &Progress) -> Result<Part, String> {
     let rows = rows::chosen(&WORKLOADS.map(str::to_string))?;
     let scale = Scale { quick: options.quick };
     let mut curves = Vec::new();
-    let mut all: Vec<Engines> = WORKERS
-        .map(|workers| Engines { raddle: Raddle::build(workers), tokio: Tokio::build((Flavor::MultiThread, workers)) })
+    let mut all: Vec<Sides> = WORKERS
+        .map(|workers| Sides { raddle: Raddle::build(workers), tokio: Tokio::build((Flavor::MultiThread, workers)) })
         .into();
     for row in rows {
         progress.begin(&format!("workers: {}", row.name));

@@ -1,7 +1,8 @@
-//! What a parked task costs, measured in a process of its own: this program again, under a hidden subcommand.
+//! What a parked task costs, measured in a process of its own: the program `raddle-bench` under a hidden subcommand.
 
 use std::env;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use super::Countdown;
 use crate::engine::Engine;
 use crate::sample::{Sample, Scale};
 
-/// The subcommand by which this program calls itself: `parked ENGINE WHAT TASKS`.
+/// The subcommand by which that is asked for: `parked ENGINE WHAT TASKS`.
 pub const SUBCOMMAND: &str = "parked";
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -18,21 +19,25 @@ const SETTLE: Duration = Duration::from_millis(100);
 
 /// Tasks asleep for an hour: bytes of RSS and ns for each.
 pub fn asleep<E: Engine>(_: &mut E, scale: Scale) -> Sample {
-    in_a_child::<E>("sleep", scale)
+    in_this_program::<E>("sleep", scale)
 }
 
 /// Tasks that wait on a oneshot: the same, and what is still there per task after all of them have ended.
 pub fn on_a_oneshot<E: Engine>(_: &mut E, scale: Scale) -> Sample {
-    in_a_child::<E>("oneshot", scale)
+    in_this_program::<E>("oneshot", scale)
 }
 
-fn in_a_child<E: Engine>(what: &str, scale: Scale) -> Sample {
-    let tasks = scale.of(1_000_000, 200_000);
+fn in_this_program<E: Engine>(what: &str, scale: Scale) -> Sample {
     let program = env::current_exe().expect("this program has a path");
+    in_a_child::<E>(&program, what, scale.of(1_000_000, 200_000))
+}
+
+/// Of `program`, which is `raddle-bench`: tasks that wait for a `sleep` or a `oneshot`.
+pub fn in_a_child<E: Engine>(program: &Path, what: &str, tasks: usize) -> Sample {
     let output = Command::new(program)
         .args([SUBCOMMAND, E::NAME, what, &tasks.to_string()])
         .output()
-        .expect("this program starts again");
+        .expect("the program starts");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
     let values = text.split_whitespace().map(|value| value.parse().expect("the child prints numbers")).collect();

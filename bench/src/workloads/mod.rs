@@ -1,13 +1,15 @@
-//! The workloads, one noun a file, each written once for both engines.
+//! The workloads, one noun a file, each written once for all engines.
 //!
 //! A workload counts the operations that really happened, in the tasks themselves, and times only its own body: neither
 //! the start of a runtime nor the way into it.
 
 pub mod bare;
+pub mod blocking;
 pub mod broadcast;
 pub mod chained_spawn;
 pub mod channel;
 pub mod coarse;
+pub mod echo;
 pub mod event;
 pub mod fib;
 pub mod memory;

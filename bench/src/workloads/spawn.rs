@@ -13,25 +13,30 @@ const BURST: usize = 10_000;
 
 /// Bursts of 10k tasks spawned inside a task, all awaited through one counter.
 pub fn local<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
-    engine.in_task(bursts::<E>(scale.of(10, 3)))
+    engine.in_task(bursts::<E>(scale.of(10, 3), BURST))
 }
 
 /// The same from the main future.
 pub fn main<E: Engine>(engine: &mut E, scale: Scale) -> Sample {
-    engine.in_main(bursts::<E>(scale.of(10, 3)))
+    engine.in_main(bursts::<E>(scale.of(10, 3), BURST))
 }
 
-async fn bursts<E: Engine>(bursts: usize) -> Sample {
+/// Bursts of as many tasks as are asked for, at least 10k in all.
+pub fn bursts_of<E: Engine>(engine: &mut E, tasks: usize) -> Sample {
+    engine.in_task(bursts::<E>(BURST.div_ceil(tasks), tasks))
+}
+
+async fn bursts<E: Engine>(bursts: usize, tasks: usize) -> Sample {
     let start = Instant::now();
     for _ in 0..bursts {
-        let (countdown, done) = Countdown::<E>::new(BURST);
-        for _ in 0..BURST {
+        let (countdown, done) = Countdown::<E>::new(tasks);
+        for _ in 0..tasks {
             let countdown = countdown.clone();
             drop(E::spawn(async move { countdown.arrive() }));
         }
         done.await;
     }
-    Sample::time(start.elapsed(), bursts * BURST)
+    Sample::time(start.elapsed(), bursts * tasks)
 }
 
 /// The same from a thread outside, which exists before the clock starts.

@@ -104,6 +104,14 @@ impl Engine for Bare {
     {
         remote.spawn(task);
     }
+    /// Here and now: there is no other thread.
+    fn blocking<T, F>(f: F) -> impl Future<Output = T> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        future::ready(f())
+    }
     async fn yield_now() {
         let mut yielded = false;
         future::poll_fn(|context| {
