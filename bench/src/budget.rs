@@ -3,8 +3,8 @@
 //! Only what can be counted is here. Counts are the same on a slow machine and on a fast one, so that whoever exceeds a
 //! budget has changed something; times would only tell how busy the machine was.
 //!
-//! Instructions are those of this workspace's release profile, and of the thread that runs the workload. A budget is 3
-//! % above what the row took when it was set: the compiler lays a program out otherwise when anything in it changes,
+//! Instructions are those of this workspace's release profile, and of the thread that runs the workload. A budget is
+//! 3 % above what the row took when it was set: the compiler lays a program out otherwise when anything in it changes,
 //! and that alone moves a row by up to 2.5 %. Allocations are those of all threads. System calls are those of the
 //! thread that runs the workload, or of the threads that serve an echo. Two thousandths of one are what a heap that
 //! grows may take now and then: that means none.
