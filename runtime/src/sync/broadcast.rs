@@ -7,7 +7,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::broadcast_state::State;
+use super::broadcast_state::{State, Taken};
 use super::channel_error::{BroadcastTryRecvError, RecvError, SendError};
 use super::coop;
 use super::waiters::{Key, Released, Turn};
@@ -260,16 +260,10 @@ impl<T: Clone> BroadcastReceiver<T> {
         // Two statements: the lock first, the clone after it.
         let taken = self.shared.state.lock().take(&mut self.next);
         match taken {
-            Some(taken) => taken.map(value_of).map_err(BroadcastTryRecvError::from),
+            Some(taken) => taken.map(Taken::into_value).map_err(BroadcastTryRecvError::from),
             None => Err(BroadcastTryRecvError::Empty),
         }
     }
-}
-
-/// Takes the value if this is the last of those it was sent to, else clones it.
-#[inline]
-fn value_of<T: Clone>(value: Arc<T>) -> T {
-    Arc::try_unwrap(value).unwrap_or_else(|value| T::clone(&value))
 }
 
 impl<T> BroadcastReceiver<T> {
@@ -360,7 +354,7 @@ impl<T: Clone> Future for BroadcastRecv<'_, T> {
             if let Some(taken) = state.take(&mut this.receiver.next) {
                 debug_assert_ne!(turn, Turn::Waiting, "whoever has something to take is released");
                 drop(state);
-                return Poll::Ready(taken.map(value_of));
+                return Poll::Ready(taken.map(Taken::into_value));
             }
             if state.waiters.wait(&mut this.key, cx.waker(), &mut fresh) {
                 waiting::note(Kind::Broadcast, waiting::object(&*this.receiver.shared), this.caller);

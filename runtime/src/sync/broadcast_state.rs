@@ -19,7 +19,7 @@
 //!
 //! **No foreign code under the lock**: a value lies in an `Arc`, and a receiver takes that under the lock and clones
 //! the value after it. So two receivers may clone a value at the same time, and it must be `Sync` to cross threads. The
-//! last reader takes the value itself. What is to be dropped leaves the lock by a return value.
+//! last reader takes the value itself, unless another is at its clone still. What is to be dropped leaves the lock by a return value.
 //!
 //! **Waiting** is the event's: a send and the end release everybody who waits at that moment, and who is released looks
 //! again. A receiver waits only when it has seen under the lock that nothing is there for it, and whoever changes that
@@ -51,6 +51,26 @@ struct Message<T> {
     readers: usize,
 }
 
+/// What a receiver has taken.
+pub(super) enum Taken<T> {
+    /// Others have yet to take it.
+    Shared(Arc<T>),
+    /// It has left the list.
+    Last(Arc<T>),
+}
+
+impl<T: Clone> Taken<T> {
+    /// To be called without the lock: cloning is the program's affair.
+    #[inline]
+    pub(super) fn into_value(self) -> T {
+        match self {
+            // To ask whether this is the only one left would cost as much as the clone of a small value.
+            Taken::Shared(value) => T::clone(&value),
+            Taken::Last(value) => Arc::try_unwrap(value).unwrap_or_else(|value| T::clone(&value)),
+        }
+    }
+}
+
 impl<T> State<T> {
     /// For one receiver.
     pub(super) fn new(capacity: usize) -> State<T> {
@@ -78,7 +98,7 @@ impl<T> State<T> {
 
     /// Takes what comes next for the receiver at `next`, or tells why it gets nothing. `None`: it has to wait.
     #[inline]
-    pub(super) fn take(&mut self, next: &mut u64) -> Option<Result<Arc<T>, RecvError>> {
+    pub(super) fn take(&mut self, next: &mut u64) -> Option<Result<Taken<T>, RecvError>> {
         let Some(index) = next.checked_sub(self.first) else {
             let missed = self.first - *next;
             *next = self.first;
@@ -90,10 +110,10 @@ impl<T> State<T> {
         *next += 1;
         message.readers -= 1;
         if message.readers > 0 {
-            return Some(Ok(message.value.clone()));
+            return Some(Ok(Taken::Shared(message.value.clone())));
         }
         debug_assert_eq!(index, 0, "an older message has no more readers than a newer one");
-        self.pop().map(Ok)
+        self.pop().map(|value| Ok(Taken::Last(value)))
     }
 
     /// One more receiver, for everything from the message `next` on.
