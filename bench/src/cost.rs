@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 
 use raddle_bench::cpu;
 use raddle_bench::sample::Sample;
+use raddle_bench::workloads::memory::{resident, status};
 
 use crate::measure::Spread;
 use crate::servers::syscalls::Trace;
@@ -33,13 +34,13 @@ impl Cost {
     /// Runs a workload and watches.
     pub(crate) fn of(workload: impl FnOnce() -> Sample) -> (Sample, Cost) {
         forget_peak();
-        let (cpu, switches, resident) = (cpu::of_this_process(), voluntary_switches(), memory("VmRSS:"));
+        let (cpu, switches, resident) = (cpu::of_this_process(), voluntary_switches(), resident());
         let sample = workload();
         let operations = sample.operations as f64;
         let cost = Cost {
             cpu: (cpu::of_this_process() - cpu).as_nanos() as f64 / operations,
             switches: (voluntary_switches() - switches) as f64 * 1000.0 / operations,
-            peak: (memory("VmHWM:") - resident).max(0.0),
+            peak: (status("VmHWM:") - resident).max(0.0),
             calls: None,
         };
         (sample, cost)
@@ -76,14 +77,6 @@ fn voluntary_switches() -> i64 {
 /// From now on the peak is that of what follows. A kernel that can't forget leaves the peak of before, which is too high.
 fn forget_peak() {
     _ = fs::write("/proc/self/clear_refs", "5");
-}
-
-/// Bytes, of a line in kibibytes.
-fn memory(line: &str) -> f64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux has /proc");
-    let rest = status.lines().find_map(|text| text.strip_prefix(line)).expect("every process has this line");
-    let kibibytes = rest.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
-    kibibytes.expect("sizes are numbers") * 1024.0
 }
 
 #[cfg(test)]

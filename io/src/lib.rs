@@ -9,7 +9,7 @@
 //!           evented     |
 //!     registration    nursery
 //!               \       |
-//!    rescue_set > context > reactor          whose thread is this
+//!                 context > reactor          whose thread is this; rescue_set > reactor
 //!                   /            \
 //!   slots > source > readiness   timers > wheel > entries     who waits, for what
 //!   advance > clock > virtual_clock   budget   wake   waiting   fork   shim

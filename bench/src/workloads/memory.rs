@@ -110,8 +110,13 @@ fn per_task<const N: usize>(tasks: usize, totals: [f64; N]) -> Vec<f64> {
 
 /// Bytes of this process that are in memory.
 pub fn resident() -> f64 {
+    status("VmRSS:")
+}
+
+/// Bytes, of a line of this process's status that tells kibibytes.
+pub fn status(line: &str) -> f64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux has /proc");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("every process has a VmRSS");
-    let kibibytes = line.split_whitespace().nth(1).and_then(|number| number.parse::<f64>().ok());
-    kibibytes.expect("VmRSS is a number") * 1024.0
+    let rest = status.lines().find_map(|text| text.strip_prefix(line)).expect("every process has this line");
+    let kibibytes = rest.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
+    kibibytes.expect("sizes are numbers") * 1024.0
 }

@@ -1,9 +1,10 @@
 //! Who is called by the events of stuck workers: the watchdog's part of `rescue_set.rs` in raddle-io.
 //!
 //! The watchdog's look serves a stuck worker once a millisecond. That is often enough for timers, and for what lies in its
-//! queue; but a conversation over one of its sockets would take a look for each message. So while anybody is stuck, a worker
-//! that is not is woken by their events, too: one that sleeps, if there is one, since the others look at their own events
-//! first. Where all are stuck it is left to the looks, and to spares, which sleep without an epoll.
+//! queue. A conversation over one of its sockets moves to the worker that serves it; but the first word of each would wait for
+//! a look. So while anybody is stuck, a worker that is not is woken by their events, too: one that sleeps, if there is one,
+//! since the others look at their own events first. Where all are stuck it is left to the looks, and to spares, which sleep
+//! without an epoll.
 //!
 //! The set is made when somebody gets stuck and goes when nobody is any more, so that a program has the files then that it
 //! had before. It may be had in vain (too many files are open): then there are the looks.

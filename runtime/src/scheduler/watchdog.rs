@@ -8,8 +8,8 @@
 //!   merely be waiting for a core, so it counts as stuck after [`RUNNABLE_TICKS`] ticks. (A server's worker that had
 //!   just lost its core to the client was otherwise taken for stuck 600 times a second.) A stuck worker is marked, and
 //!   a parked one is woken (or an unstarted one started) to serve its queue, timers and reactor, again at each tick
-//!   while it lasts and there is something to serve, and by the stuck one's events (`rescue_calls.rs`). Where all workers are stuck, spares come (`spare_watch.rs`); they
-//!   are looked at as workers are.
+//!   while it lasts and there is something to serve, and by the stuck one's events (`rescue_calls.rs`). Where all
+//!   workers are stuck, spares come (`spare_watch.rs`); they are looked at as workers are.
 //! * Polls go on but the turn counter has not moved: the worker is asked to look at its reactor.
 //!
 //! Time in which the watchdog itself did not run is nobody's poll: the process was stopped, or the machine stood still.

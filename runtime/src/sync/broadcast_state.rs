@@ -19,7 +19,8 @@
 //!
 //! **No foreign code under the lock**: a value lies in an `Arc`, and a receiver takes that under the lock and clones
 //! the value after it. So two receivers may clone a value at the same time, and it must be `Sync` to cross threads. The
-//! last reader takes the value itself, unless another is at its clone still. What is to be dropped leaves the lock by a return value.
+//! last reader takes the value itself, unless another is at its clone still. What is to be dropped leaves the lock by a
+//! return value.
 //!
 //! **Waiting** is the event's: a send and the end release everybody who waits at that moment, and who is released looks
 //! again. A receiver waits only when it has seen under the lock that nothing is there for it, and whoever changes that
