@@ -13,7 +13,7 @@ use std::time::Duration;
 use common::{eventually, poll_once, runner, watch};
 use process_support::{Announced, hear, is_in_a_process, open_files, shell, state, stubborn};
 use raddle::process::{Command, create_subprocess_exec};
-use raddle::{Exit, create_task, run, timeout, with};
+use raddle::{Exit, Signal, create_task, run, timeout, with};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 #[test]
@@ -158,11 +158,15 @@ fn a_child_outlives_its_runtime_and_is_waited_for_in_another() {
     let _watch = watch();
     let mut child = runner(2).run(async {
         let mut child = shell("read x; echo $x; exit 9");
+        // Or it might have said its word by the end of the poll that closes its input.
+        child.send_signal(Signal::STOP).unwrap();
+        eventually("it is held", || matches!(state(child.id()), Some('T' | 't')));
         // Registered with a reactor that will be gone.
         assert!(poll_once(&mut child.wait()).await.is_pending());
         assert!(poll_once(&mut child.communicate(None)).await.is_pending());
         child
     });
+    child.send_signal(Signal::CONT).unwrap();
     assert_eq!(runner(1).run(child.communicate(None)).unwrap().stdout, b"\n");
     assert_eq!(run(child.wait()).unwrap().code(), Some(9));
 }
