@@ -128,10 +128,12 @@ pub struct Snapshot(u64);
 
 impl Snapshot {
     /// Whether an operation of this direction should make its syscall.
+    #[inline]
     #[must_use]
     pub fn is_ready(self, direction: Direction) -> bool {
         let reasons = direction.ready_bit() | direction.closed_bit() | SHUT_DOWN;
-        self.0 & reasons != 0 || self.0 & REGISTERED == 0
+        // Any of these, or not registered.
+        (self.0 ^ REGISTERED) & (reasons | REGISTERED) != 0
     }
 
     /// Whether no reactor will tell of this source: never registered, or its reactor has shut down.

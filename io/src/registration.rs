@@ -94,8 +94,11 @@ impl Registration {
     }
 
     /// An operation has completed or is dropped: takes it off the list, or passes its turn on.
+    #[inline]
     pub(crate) fn leave(&self, direction: Direction, ticket: &mut Ticket) {
-        if let Some(next) = self.source.leave(direction, ticket) {
+        if ticket.has_waited()
+            && let Some(next) = self.source.leave(direction, ticket)
+        {
             wake(next, context::report);
         }
     }

@@ -47,6 +47,15 @@ use crate::shim::atomic::{AtomicUsize, Ordering};
 #[derive(Debug, Default)]
 pub struct Ticket(Option<NonZeroU64>);
 
+impl Ticket {
+    /// Whether the operation has had to wait, and has not left since.
+    #[inline]
+    #[must_use]
+    pub fn has_waited(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 /// The reactor's side of one file descriptor.
 #[derive(Debug, Default)]
 pub struct Source {

@@ -4,28 +4,23 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
+use smallvec::SmallVec;
+
 /// How many wakers a batch holds without allocating. Picked from thin air: most turns of a reactor wake fewer.
 const INLINE: usize = 16;
 
 /// Wakers taken out under a lock, to be woken after it.
 #[derive(Debug)]
-pub(crate) struct Batch {
-    inline: [Option<Waker>; INLINE],
-    len: usize,
-    more: Vec<Waker>,
-}
+pub(crate) struct Batch(SmallVec<[Waker; INLINE]>);
 
 impl Batch {
     pub(crate) fn new() -> Batch {
-        Batch { inline: [const { None }; INLINE], len: 0, more: Vec::new() }
+        Batch(SmallVec::new())
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, waker: Waker) {
-        match self.inline.get_mut(self.len) {
-            Some(place) => *place = Some(waker),
-            None => self.more.push(waker),
-        }
-        self.len += 1;
+        self.0.push(waker);
     }
 
     /// Wakes all, first in first out, with no lock held. Returns how many there were.
@@ -35,9 +30,8 @@ impl Batch {
 
     /// As [`Batch::wake`], for one that is too large to be moved about in every turn.
     pub(crate) fn wake_all(&mut self, report: fn(&str)) -> usize {
-        let len = std::mem::take(&mut self.len);
-        self.inline.iter_mut().take(len).filter_map(Option::take).for_each(|waker| wake(waker, report));
-        self.more.drain(..).for_each(|waker| wake(waker, report));
+        let len = self.0.len();
+        self.0.drain(..).for_each(|waker| wake(waker, report));
         len
     }
 }

@@ -82,8 +82,8 @@ macro_rules! sockets {
             const SHORT_IS_ALL: bool = true;
 
             fn read_bytes(&self, buffer: &mut [u8]) -> io::Result<usize> {
-                let mut socket = self;
-                socket.read(buffer)
+                // Not std's, which goes through libc and makes each call a place where a thread can be cancelled.
+                Ok(rustix::net::recv(self, buffer, RecvFlags::empty())?.0)
             }
 
             fn read_bytes_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
