@@ -477,6 +477,20 @@ fn last_searcher_against_push() {
     });
 }
 
+/// Two workers search, find nothing and park at the same time: one of them is told that nobody else answers for the deques.
+#[test]
+fn two_searchers_that_park() {
+    check("two_searchers_that_park", unbounded(), || {
+        let house = House::new(4);
+        let _ = house.idle.leave(1);
+        assert!(house.idle.start_searching() && house.idle.start_searching());
+        let house2 = house.clone();
+        let other = thread::spawn(move || house2.idle.announce(1, true));
+        let told = house.idle.announce(0, true);
+        assert!(other.join().unwrap() || told, "each relies on the other");
+    });
+}
+
 /// The runtime stops while a worker parks: it sees so, and what was done before.
 #[test]
 fn stop_against_park() {

@@ -61,21 +61,25 @@ impl Kind {
     }
 }
 
-/// raddle, tokio with either scheduler, and an epoll loop where there is one, built like this program itself, which lies
-/// in `directory`.
+/// raddle with two workers and with one, tokio with either scheduler, and an epoll loop of either kind where there is one,
+/// built like this program itself, which lies in `directory`. The loop is alone in its process, or has a thread beside it
+/// that sleeps: what a system call costs in a program of several threads is more, whatever they do.
 pub(crate) fn all(kind: Kind, directory: &Path) -> Result<Vec<Contender>, String> {
     let contender = |name, program: PathBuf, args| match program.exists() {
         true => Ok(Contender { name, program, args }),
         false => Err(format!("{} is missing: leave out --no-build", program.display())),
     };
-    let tokio = directory.join(kind.twin());
+    let (raddle, tokio) = (directory.join("examples").join(kind.example()), directory.join(kind.twin()));
     let mut all = vec![
-        contender("raddle", directory.join("examples").join(kind.example()), &["--workers", "2"])?,
+        contender("raddle", raddle.clone(), &["--workers", "2"])?,
+        contender("raddle, one worker", raddle, &["--workers", "1"])?,
         contender("tokio mt", tokio.clone(), &["--workers", "2", "--flavor", "mt"])?,
         contender("tokio ct", tokio, &["--flavor", "ct"])?,
     ];
     if let Some(raw) = kind.raw() {
-        all.push(contender("epoll", directory.join(raw), &[])?);
+        let raw = directory.join(raw);
+        all.push(contender("epoll, two threads", raw.clone(), &["--workers", "2"])?);
+        all.push(contender("epoll", raw, &["--workers", "1"])?);
     }
     Ok(all)
 }

@@ -25,9 +25,9 @@ use self::rows::Row;
 use crate::measure::{Figures, Spread};
 use crate::report::{self, Line};
 
-/// The names of the contenders, as rows and reports have them: raddle, tokio with either scheduler, and the epoll loop,
-/// which not every row has.
-const NAMES: [&str; 4] = ["raddle", "mt", "ct", "epoll"];
+/// The names of the contenders, as rows and reports have them: raddle with two workers and with one, tokio with either
+/// scheduler, and the epoll loop in a program of two threads and of one, which not every row has.
+const NAMES: [&str; 6] = ["raddle", "raddle_1", "mt", "ct", "epoll_2", "epoll"];
 
 /// What was measured of each contender.
 type Values = [Vec<f64>; NAMES.len()];
@@ -123,9 +123,9 @@ fn cost_per_request(row: &Row, server: &Server, options: &Servers) -> Result<(f6
 }
 
 fn against_tokio(row: &Row, suffix: &str, unit: &'static str, values: &Values) -> [Line; 2] {
-    let [raddle, mt, ct, epoll] = values;
-    let floor = (!epoll.is_empty()).then(|| Spread::of(epoll.clone()).median);
-    let against = |name: &str, tokio: &[f64]| {
+    let [raddle, raddle_1, mt, ct, epoll_2, epoll] = values;
+    let against = |name: &str, raddle: &[f64], tokio: &[f64], floor: &[f64]| {
+        let floor = (!floor.is_empty()).then(|| Spread::of(floor.to_vec()).median);
         let pairs: Vec<(f64, f64)> = raddle.iter().copied().zip(tokio.iter().copied()).collect();
         Line {
             name: format!("{}_{name}{suffix}", row.name),
@@ -135,5 +135,6 @@ fn against_tokio(row: &Row, suffix: &str, unit: &'static str, values: &Values) -
             costs: None,
         }
     };
-    [against(NAMES[1], mt), against(NAMES[2], ct)]
+    // Like against like: several threads, or one.
+    [against("mt", raddle, mt, epoll_2), against("ct", raddle_1, ct, epoll)]
 }

@@ -23,6 +23,7 @@ use super::context;
 use super::samples::Label;
 use super::worker::Worker;
 use crate::rng::Rng;
+use crate::shim::Mutex;
 use crate::task::header::{Header, TaskRef, VTable};
 use crate::task::state::{State, Traits};
 
@@ -85,10 +86,39 @@ static VTABLE: VTable = VTable {
     type_name: || "an envelope",
 };
 
-/// Puts a task into an envelope, to be queued in its place. The right to poll and the reference that the caller has for it
-/// go along.
-pub(super) fn seal(task: TaskRef, since_ns: u64) -> TaskRef {
-    let mut envelope = Box::new(MaybeUninit::<Envelope>::uninit());
+const _: () = assert!(!std::mem::needs_drop::<Envelope>());
+
+/// An envelope's memory, which holds nothing.
+struct Blank(Box<MaybeUninit<Envelope>>);
+
+// SAFETY: memory without a value is nobody's.
+unsafe impl Send for Blank {}
+
+/// How many blank envelopes a runtime keeps: 48 KiB, and what a burst of a hundred thousand tasks needs.
+const KEPT: usize = 512;
+
+/// The envelopes that have been opened and will be sealed again, so that in the long run timing allocates nothing. Of the
+/// whole runtime, since what one worker seals another one opens. Their lock is taken for one task in so many.
+#[derive(Default)]
+pub(super) struct Envelopes(Mutex<Vec<Blank>>);
+
+impl Envelopes {
+    /// Puts a task into an envelope, to be queued in its place. The right to poll and the reference that the caller has
+    /// for it go along.
+    pub(super) fn seal(&self, task: TaskRef, since_ns: u64) -> TaskRef {
+        let blank = self.0.lock().pop();
+        fill(blank.unwrap_or_else(|| Blank(Box::new_uninit())), task, since_ns)
+    }
+
+    fn keep(&self, blank: Blank) {
+        let mut kept = self.0.lock();
+        if kept.len() < KEPT {
+            kept.push(blank);
+        }
+    }
+}
+
+fn fill(Blank(mut envelope): Blank, task: TaskRef, since_ns: u64) -> TaskRef {
     let header = task.header();
     // SAFETY: the memory is ours, and all fields are written before anybody else sees it.
     unsafe {
@@ -104,11 +134,14 @@ pub(super) fn seal(task: TaskRef, since_ns: u64) -> TaskRef {
 /// Polls the task in an envelope and notes the times.
 ///
 /// # Safety
-/// As for any task's `run`; the envelope came from [`seal`] and is the caller's.
+/// As for any task's `run`; the envelope came from [`fill`] and is the caller's.
 unsafe fn open(envelope: TaskRef) {
-    // SAFETY: made by `seal` from a box, whole, and nobody else's.
-    let Envelope { task, since_ns, .. } = *unsafe { Box::from_raw(envelope.pointer().cast::<Envelope>().as_ptr()) };
+    // SAFETY: made by `fill` from a box, and nobody else's.
+    let blank = Blank(unsafe { Box::from_raw(envelope.pointer().cast().as_ptr()) });
+    // SAFETY: whole since then.
+    let &Envelope { task, since_ns, .. } = unsafe { blank.0.assume_init_ref() };
     let Some(worker) = context::current() else { unreachable!("tasks are polled by workers") };
+    worker.shared.envelopes.keep(blank);
     // Before the poll, after which the task may be gone.
     let label = Label::of(task);
     worker.set_current(Some(task));

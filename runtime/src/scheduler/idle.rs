@@ -208,6 +208,15 @@ impl Idle {
         }
     }
 
+    /// Whether all other workers are parked or unstarted and unclaimed, and no spare is about: then nobody has anything
+    /// queued. By a worker that is awake.
+    #[inline]
+    pub(crate) fn is_alone(&self) -> bool {
+        // Acquire: pairs with `announce`; what each of them did before it parked is seen.
+        let word = self.word.load(Ordering::Acquire);
+        parked(word) as usize + 1 == self.workers && nobody_about(word)
+    }
+
     /// Starts searching, unless half of the workers do already.
     pub(crate) fn start_searching(&self) -> bool {
         let word = self.word.load(Ordering::Relaxed);
@@ -225,14 +234,15 @@ impl Idle {
         searching(self.word.fetch_sub(SEARCHING_ONE, Ordering::AcqRel)) == 1
     }
 
-    /// Says that `worker` is about to park. The caller then looks at the queues once more before it does.
-    pub(crate) fn announce(&self, worker: usize, was_searching: bool) {
+    /// Says that `worker` is about to park. The caller then looks at the queues once more before it does. True: nobody
+    /// searches now, so nobody else answers for the others' deques.
+    pub(crate) fn announce(&self, worker: usize, was_searching: bool) -> bool {
         let (cell, bit) = self.bit(worker);
         // Release: pairs with the Acquire of whoever claims the bit.
         cell.fetch_or(bit, Ordering::AcqRel);
         let searcher = if was_searching { SEARCHING_ONE } else { 0 };
         // AcqRel: the read-modify-write that the essay speaks of; pairs with `claim_after_push`.
-        self.word.fetch_add(PARKED_ONE - searcher, Ordering::AcqRel);
+        searching(self.word.fetch_add(PARKED_ONE - searcher, Ordering::AcqRel)) == searcher
     }
 
     /// Ends the park of `worker`, by its own thread.
@@ -266,7 +276,7 @@ impl Idle {
 
     /// An unstarted worker that failed to start may be claimed again.
     pub(crate) fn readmit(&self, worker: usize) {
-        self.announce(worker, false);
+        let _ = self.announce(worker, false);
     }
 
     /// All workers are parked and none will do anything without an event. False: not so, stay awake.

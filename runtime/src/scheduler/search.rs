@@ -22,7 +22,11 @@ pub(super) struct Stolen {
 impl Worker {
     pub(super) fn take_injected(&self) -> usize {
         let pinned = self.remote().inbox.take(usize::MAX, |task| self.pinned.borrow_mut().push_back(task));
-        let share = self.shared.injector.len() / self.shared.config.workers + 1;
+        let waiting = self.shared.injector.len();
+        if waiting == 0 {
+            return pinned;
+        }
+        let share = waiting / self.shared.config.workers + 1;
         pinned + self.shared.injector.take(share.min(INJECTOR_BATCH), |task| self.queue.push_back(task))
     }
 
@@ -33,6 +37,9 @@ impl Worker {
             return self.next_task(0);
         }
         if !self.searching.get() {
+            if self.shared.idle.is_alone() {
+                return None;
+            }
             self.searching.set(self.shared.idle.start_searching());
         }
         if !self.searching.get() {

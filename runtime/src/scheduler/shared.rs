@@ -14,7 +14,7 @@ use super::blocking::Pool;
 use super::config::Config;
 use super::counter::{Counter, alive};
 use super::ending::Ending;
-use super::envelope;
+use super::envelope::{self, Envelopes};
 use super::fork;
 use super::idle::{Claimed, Idle};
 use super::injector::Injector;
@@ -55,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) lookups: Lookups,
     /// Of the polls that were timed.
     pub(crate) names: Names,
+    pub(super) envelopes: Envelopes,
     /// How many handles there are: whoever has one may create tasks.
     pub(crate) handles: AtomicUsize,
     me: Weak<Shared>,
@@ -121,6 +122,7 @@ impl Shared {
             blocking,
             lookups,
             names: Names::default(),
+            envelopes: Envelopes::default(),
             process: Process::current(),
             handles: AtomicUsize::new(0),
             me: me.clone(),
@@ -219,7 +221,7 @@ impl Shared {
             return task;
         }
         *left = gap();
-        if every == 0 { task } else { envelope::seal(task, self.clock().now().as_nanos()) }
+        if every == 0 { task } else { self.envelopes.seal(task, self.clock().now().as_nanos()) }
     }
 
     /// Queues a task that only worker `home` may run, as `push` does.

@@ -142,10 +142,15 @@ impl Shared {
     }
 
     /// Lets be tried again what could not be started a while ago.
+    #[inline]
     pub(crate) fn retry_failed_starts(&self) {
-        if !self.threads.has_failed() {
-            return;
+        if self.threads.has_failed() {
+            self.retry();
         }
+    }
+
+    #[cold]
+    fn retry(&self) {
         // Somebody may be starting one just now, which takes time.
         let Some(mut state) = self.threads.state.try_lock() else { return };
         let now = now();

@@ -25,7 +25,7 @@ pub(super) const MAINTENANCE_TICKS: u32 = 61;
 const REACTOR_INTERVAL_NS: u64 = 100_000;
 /// Room that the pinned queue keeps when memory is given back.
 const PINNED_KEPT: usize = 256;
-/// An idle worker waits this long before it gives the memory of empty pages back.
+/// An idle worker gives memory back that it has not needed for so long.
 const TRIM_AFTER: Duration = Duration::from_millis(250);
 
 impl Worker {
@@ -203,13 +203,13 @@ impl Worker {
             return self.virtual_park(clock);
         }
         let was_searching = self.searching.replace(false);
-        let trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true) || self.queue.is_trimmable();
+        let at_most = self.trim();
         self.shared.retry_failed_starts();
-        self.shared.idle.announce(self.index, was_searching);
-        if !self.something_came(was_searching) {
+        let nobody_searches = self.shared.idle.announce(self.index, was_searching);
+        if !self.something_came(nobody_searches) {
             self.remote().counters.parks.add_one();
             self.remote().counters.turns.add_one();
-            self.sleep_in_reactor(trimmable);
+            self.sleep_in_reactor(at_most);
         }
         self.after_park(self.shared.idle.leave(self.index));
         if self.reactor.take_call() && self.shared.any_stuck() {
@@ -226,16 +226,15 @@ impl Worker {
         self.measured.set(Measured { at_ns: 0, ..self.measured.get() });
     }
 
-    /// The second look, after the announcement. Only a searcher answers for the others' deques: where somebody
-    /// else searches, that one does.
-    pub(super) fn something_came(&self, was_searching: bool) -> bool {
+    /// The second look, after the announcement. Where somebody searches, that one answers for the others' deques.
+    pub(super) fn something_came(&self, nobody_searches: bool) -> bool {
         let shared = &self.shared;
         let phase = shared.phase.get();
         shared.injector.len() > 0
             || self.remote().inbox.len() > 0
             || self.is_told_to_stop()
             || matches!(phase, Phase::Frozen | Phase::Stopped) && self.index != 0
-            || was_searching && shared.has_queued()
+            || nobody_searches && shared.has_queued()
             || self.has_own_task()
     }
 
@@ -245,28 +244,39 @@ impl Worker {
         self.queue.len() > 0 || self.remote().queue.has_next() || !self.pinned.borrow().is_empty()
     }
 
-    fn sleep_in_reactor(&self, trimmable: bool) {
+    fn sleep_in_reactor(&self, at_most: Option<Duration>) {
         raddle_io::nursery::rest();
-        let at_most = self.closing_timeout().or(trimmable.then_some(TRIM_AFTER));
-        let parked = self.reactor.park(at_most);
+        let parked = self.reactor.park(self.closing_timeout().or(at_most));
         self.set_moment(self.shared.clock().now().as_nanos());
-        self.see_how_it_ended(parked, trimmable);
+        self.see_how_it_ended(parked);
     }
 
-    pub(super) fn see_how_it_ended(&self, parked: std::io::Result<usize>, trimmable: bool) {
-        match parked {
-            Ok(0) if trimmable && self.queue.len() == 0 => {
-                self.with_arena(|arena| arena.trim());
-                self.queue.trim();
-                self.pinned.borrow_mut().shrink_to(PINNED_KEPT);
-            }
-            Ok(_) => {}
-            // Nothing the loop could do about it, and it must not spin: a closed epoll is a bug of the program
-            // (somebody closed a descriptor that was not theirs).
-            Err(error) => {
-                self.shared.report(&ExceptionContext::new(format!("waiting for events failed: {error}")));
-                std::thread::sleep(Duration::from_millis(10));
-            }
+    /// On the way to the park: gives back, every [`TRIM_AFTER`], the memory that a peak has left and that nothing has needed
+    /// since. Tells how long to sleep until it may be time to look again; `None`: there is nothing to give back.
+    fn trim(&self) -> Option<Duration> {
+        let is_trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true) || self.queue.is_trimmable();
+        if !is_trimmable {
+            return None;
+        }
+        let now = self.shared.clock().now();
+        let away = self.trim_at.get() - now;
+        if !away.is_zero() {
+            return Some(away);
+        }
+        if self.with_arena(|arena| arena.trim_unneeded()) == Some(true) {
+            self.queue.trim();
+            self.pinned.borrow_mut().shrink_to(PINNED_KEPT);
+        }
+        self.trim_at.set(now + TRIM_AFTER);
+        Some(TRIM_AFTER)
+    }
+
+    pub(super) fn see_how_it_ended(&self, parked: std::io::Result<usize>) {
+        // Nothing the loop could do about an error, and it must not spin: a closed epoll is a bug of the program (somebody
+        // closed a descriptor that was not theirs).
+        if let Err(error) = parked {
+            self.shared.report(&ExceptionContext::new(format!("waiting for events failed: {error}")));
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -318,11 +328,11 @@ impl Worker {
             // As below.
             return self.stop_searching_if_so();
         }
-        self.shared.idle.announce(self.index, false);
+        let at_most = self.trim();
+        let _ = self.shared.idle.announce(self.index, false);
         if self.shared.injector.len() == 0 && !self.is_told_to_stop() {
             self.remote().counters.parks.add_one();
-            let trimmable = self.with_arena(|arena| arena.is_trimmable()) == Some(true);
-            self.sleep_in_reactor(trimmable);
+            self.sleep_in_reactor(at_most);
         }
         // Nobody else is there to search for: a claim only said "wake up".
         let Left { searching, wake_watchdog } = self.shared.idle.leave(self.index);

@@ -65,11 +65,11 @@ impl Worker {
         let was_searching = self.searching.replace(false);
         shared.retry_failed_starts();
         self.reactor.arm_for_ever();
-        shared.idle.announce(self.index, was_searching);
+        let nobody_searches = shared.idle.announce(self.index, was_searching);
         let mut house = Runtime::of(shared);
         let mut arrived = Vec::new();
         let me = (&*shared.idle, self.index);
-        let left = if self.something_came(was_searching) {
+        let left = if self.something_came(nobody_searches) {
             virtual_time::get_up(clock, &shared.idle, self.index)
         } else if let Some(left) = virtual_time::move_on(clock, me, &mut house, &mut arrived) {
             left
@@ -77,7 +77,7 @@ impl Worker {
             self.remote().counters.parks.add_one();
             let waited = self.reactor.wait(self.closing_timeout());
             let left = virtual_time::get_up(clock, &shared.idle, self.index);
-            self.see_how_it_ended(waited.and_then(|()| self.reactor.park(Some(Duration::ZERO))), false);
+            self.see_how_it_ended(waited.and_then(|()| self.reactor.park(Some(Duration::ZERO))));
             left
         };
         self.remote().counters.turns.add_one();

@@ -7,12 +7,13 @@ use std::ptr::{self, NonNull};
 use std::task::Waker;
 
 use crossbeam_utils::CachePadded;
+use raddle_io::Instant;
 use raddle_io::context::Context;
 use raddle_io::fork::Process;
 use raddle_io::reactor::Reactor;
 
 use super::config::cores;
-use super::envelope::{self, Countdown};
+use super::envelope::Countdown;
 use super::fork;
 use super::phase::Phase;
 use super::remote::Remote;
@@ -73,6 +74,8 @@ pub(crate) struct Worker {
     pub(super) tick: Cell<u32>,
     /// About now, for the records of what tasks wait for.
     moment: Cell<Moment>,
+    /// When to look whether memory can be given back.
+    pub(super) trim_at: Cell<Instant>,
     pub(super) searching: Cell<bool>,
     pub(super) stolen: Cell<Option<Stolen>>,
     pub(super) measured: Cell<Measured>,
@@ -182,6 +185,7 @@ impl Worker {
             mean_poll: Cell::new(USUAL_POLL_NS),
             tick: Cell::new(0),
             moment: Cell::default(),
+            trim_at: Cell::new(Instant::from_nanos(0)),
             searching: Cell::new(false),
             stolen: Cell::default(),
             measured: Cell::default(),
@@ -282,7 +286,7 @@ impl Worker {
 
     /// The turn has come to a task that is about to be queued: it goes in an envelope, to be timed.
     fn seal(&self, task: TaskRef) -> TaskRef {
-        if self.countdown.begin_anew() { envelope::seal(task, self.now_ns()) } else { task }
+        if self.countdown.begin_anew() { self.shared.envelopes.seal(task, self.now_ns()) } else { task }
     }
 
     /// Queues a task, or the envelope that it lies in.

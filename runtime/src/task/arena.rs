@@ -59,6 +59,8 @@ pub(crate) struct Arena {
     /// The newest chunk, and how many of its pages are given out.
     newest: Option<(NonNull<Chunk>, usize)>,
     kept: usize,
+    /// The fewest that were kept at any time since the last [`Arena::trim_unneeded`].
+    unneeded: usize,
 }
 
 // SAFETY: an arena may move to another thread as a whole; whoever has it is the owner.
@@ -95,6 +97,7 @@ impl Arena {
             roomy: [const { Vec::new() }; SIZES.len()],
             newest: None,
             kept: 0,
+            unneeded: 0,
         }
     }
 
@@ -133,6 +136,7 @@ impl Arena {
             page.listed.set(false);
             if page.kept.replace(false) {
                 self.kept -= 1;
+                self.unneeded = self.unneeded.min(self.kept);
             }
             self.current[class] = page;
             if let Some(slot) = page.take(class) {
@@ -218,16 +222,34 @@ impl Arena {
     /// Gives the memory of empty pages back to the system.
     pub(crate) fn trim(&mut self) {
         self.collect();
-        for page in self.roomy.iter().flatten() {
-            // SAFETY: as in `allocate`.
-            let page = unsafe { &**page };
-            if page.kept.get() {
-                page.discard();
-            }
-        }
-        self.kept = 0;
+        self.discard(self.kept);
+        self.unneeded = 0;
         // The lists of a peak are as long as the peak was high.
         self.roomy.iter_mut().for_each(Vec::shrink_to_fit);
+    }
+
+    /// Gives back the memory of so many pages as were kept and not needed since the last call. True: nothing was needed
+    /// and nothing came, the arena's worker makes and ends few tasks.
+    pub(crate) fn trim_unneeded(&mut self) -> bool {
+        self.collect();
+        let is_quiet = self.unneeded == self.kept;
+        if is_quiet {
+            self.trim();
+        } else {
+            self.discard(self.unneeded);
+            self.unneeded = self.kept;
+        }
+        is_quiet
+    }
+
+    /// Those that have waited longest to be used again come first.
+    fn discard(&mut self, pages: usize) {
+        // SAFETY: as in `allocate`.
+        let roomy = self.roomy.iter().flatten().map(|page| unsafe { &**page });
+        for page in roomy.filter(|page| page.kept.get()).take(pages) {
+            page.discard();
+            self.kept -= 1;
+        }
     }
 
     /// Ends the arena: what is out finds its own way home, and the last slot of a chunk unmaps it.
@@ -295,4 +317,40 @@ pub(crate) unsafe fn runtime_of<T>(slot: NonNull<T>) -> *const () {
 pub(crate) unsafe fn arena_of<'a, T>(slot: NonNull<T>) -> &'a ArenaShared {
     // SAFETY: as above; the chunk holds a reference to its arena.
     unsafe { Chunk::of(slot.as_ptr()) }.arena.as_ref()
+}
+
+#[cfg(all(test, not(raddle_malloc), not(raddle_loom)))]
+mod tests {
+    use super::super::chunk::PAGE_SIZE;
+    use super::*;
+
+    /// Takes slots of the smallest class, so many pages full, and puts them all back.
+    fn burst(arena: &mut Arena, pages: usize) {
+        let slots: Vec<_> = (0..pages * PAGE_SIZE / usize::from(SIZES[0]))
+            .map(|_| arena.allocate(0, ptr::null(), || Arc::new(())))
+            .collect();
+        for slot in slots {
+            // SAFETY: its own slot, free as it came: its first word is 0.
+            unsafe { arena.free(slot.cast()) };
+        }
+    }
+
+    #[test]
+    fn memory_that_is_needed_again_and_again_stays_and_what_a_peak_needed_goes() {
+        let mut arena = Arena::new(ArenaShared::new(0));
+        burst(&mut arena, 8);
+        let peak = arena.kept;
+        assert!(peak >= 6, "{peak}");
+        assert!(!arena.trim_unneeded() && arena.kept == peak, "it has just been needed");
+        burst(&mut arena, 4);
+        assert!(!arena.trim_unneeded());
+        let kept = arena.kept;
+        assert!((2..=peak - 2).contains(&kept), "{kept} of {peak}: about half has not been needed");
+        for _ in 0..3 {
+            burst(&mut arena, 4);
+            assert!(!arena.trim_unneeded() && arena.kept == kept, "all of it is needed");
+        }
+        assert!(arena.trim_unneeded() && arena.kept == 0, "nothing has been needed");
+        arena.close();
+    }
 }

@@ -18,7 +18,7 @@ use crate::shim::Arc;
 use crate::shim::atomic::{AtomicU8, AtomicU32, Ordering};
 
 pub(crate) const CHUNK_SIZE: usize = 1 << 20;
-const PAGE_SIZE: usize = 1 << 16;
+pub(super) const PAGE_SIZE: usize = 1 << 16;
 const PAGES: usize = CHUNK_SIZE / PAGE_SIZE;
 /// Room for [`Chunk`] at the start of the first page.
 const META_SIZE: usize = 4096;

@@ -14,6 +14,7 @@ use std::env;
 use std::io;
 use std::process::ExitCode;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
 use self::server::Server;
@@ -75,12 +76,25 @@ pub(crate) fn main<P: Protocol>(name: &str, addr: &str, shared: P::Shared) -> Ex
             return ExitCode::from(2);
         }
     };
+    accompany(options.workers);
     match serve::<P>(&options.addr, shared) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{name}: cannot serve at {}: {error}", options.addr);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Makes this a program of so many threads, all but one of which sleep. That alone costs each system call: the kernel
+/// counts its use of a file that other threads could close meanwhile.
+fn accompany(threads: usize) {
+    for _ in 1..threads {
+        thread::spawn(|| {
+            loop {
+                thread::park();
+            }
+        });
     }
 }
 
