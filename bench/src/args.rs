@@ -7,6 +7,7 @@ use raddle_bench::engine::Flavor;
 use raddle_bench::strace;
 use raddle_bench::workloads::memory;
 
+use crate::beside::{self, Build, Samples};
 use crate::budgets::{self, Budgets};
 use crate::chaos::{self, Proxy};
 use crate::inspect::{self, Inspect};
@@ -18,7 +19,7 @@ use crate::stress::{self, Stress};
 
 pub(crate) const USAGE: &str = "\
 usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--flavor mt|ct]
-                            [--json | --markdown] [--svg FOLDER] [--list]
+                            [--beside NAME=PROGRAM] [--json | --markdown] [--svg FOLDER] [--list]
        raddle-bench profile ROW[,ROW] [--engine raddle|tokio|bare]
        raddle-bench budgets [--rows a,b] [--only instructions,allocations,syscalls]
        raddle-bench servers [--rows a,b] [--seconds 1] [--pairs 15] [--syscalls] [--no-build]
@@ -33,7 +34,8 @@ usage: raddle-bench compare [--quick] [--rows a,b] [--pairs N] [--workers 2] [--
        raddle-bench scaling [--only tasks,instructions,timers,connections,workers] [--quick] [--rounds N] [--no-build]
                             [--json] [--svg FOLDER]
 
-compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either
+compare   workloads on raddle and on tokio, in alternation; a row is chosen by its name, its group or a beginning of either;
+          beside them raddle in another build of this program, in a column of that name
 profile   instructions, allocations and system calls per operation with one worker, as callgrind and strace count them
 budgets   the same beside what an operation may cost; fails where it costs more
 servers   servers under load, one core for server and client: processor time, and perhaps system calls, per request;
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     Echoed,
     /// What a profile counts.
     Once(Once),
+    /// What `compare` asks another build for.
+    Samples(Samples),
     Servers(Servers),
     Load(Load),
     Chaos(Proxy),
@@ -81,6 +85,8 @@ pub(crate) struct Compare {
     pub(crate) pairs: Option<usize>,
     pub(crate) flavor: Flavor,
     pub(crate) workers: usize,
+    /// Another build, to be measured beside.
+    pub(crate) beside: Option<Build>,
     pub(crate) form: Form,
     /// Where to put pictures.
     pub(crate) svg: Option<PathBuf>,
@@ -103,6 +109,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some("budgets") => budgets::parse(&mut args).map(Command::Budgets),
         Some(strace::ECHOED) => Ok(Command::Echoed),
         Some(profile::SUBCOMMAND) => profile::parse_once(&mut args).map(Command::Once),
+        Some(beside::SUBCOMMAND) => beside::parse_samples(&mut args).map(Command::Samples),
         Some("servers") => servers::parse(&mut args).map(Command::Servers),
         Some("http") => servers::parse_http(&mut args).map(Command::Servers),
         Some("load") => load::parse(&mut args).map(Command::Load),
@@ -129,6 +136,7 @@ fn compare(args: &mut impl Iterator<Item = String>) -> Result<Compare, String> {
         pairs: None,
         flavor: Flavor::MultiThread,
         workers: WORKERS,
+        beside: None,
         form: Form::Table,
         svg: None,
         list: false,
@@ -143,6 +151,7 @@ fn compare(args: &mut impl Iterator<Item = String>) -> Result<Compare, String> {
             "--pairs" => options.pairs = Some(count(&option, args)?),
             "--rows" => options.rows.extend(value(&option, args)?.split(',').map(str::to_string)),
             "--workers" => options.workers = count(&option, args)?,
+            "--beside" => options.beside = Some(Build::parse(&value(&option, args)?)?),
             "--flavor" => options.flavor = flavor(&value(&option, args)?)?,
             other => return Err(format!("unknown option `{other}` of compare")),
         }

@@ -22,6 +22,7 @@
 //! `bench/benches/common/mod.rs` says how.
 
 mod args;
+mod beside;
 mod budgets;
 mod callgrind;
 mod chaos;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         Ok(Command::Scaled(scaled)) => scaling::scaled(&scaled),
         Ok(Command::Profile(options)) => profile::run(&options),
         Ok(Command::Once(options)) => profile::once(&options),
+        Ok(Command::Samples(options)) => beside::give(&options),
         Ok(Command::Parked { engine, what, tasks }) => parked(&engine, &what, tasks),
         Ok(Command::Help) => {
             println!("{}", args::USAGE);
@@ -100,12 +102,17 @@ fn compare(options: &Compare) -> Result<(), String> {
     let progress = Progress::new(rows.len());
     for row in &rows {
         progress.begin(row.name);
-        let measured = measure::compare(row, &mut engines, pairs, scale, !options.quick);
+        let mut beside = match &options.beside {
+            Some(build) => Some(build.start(row.name, workers, scale)?),
+            None => None,
+        };
+        let measured = measure::compare(row, &mut engines, beside.as_mut(), pairs, scale, !options.quick)?;
         lines.extend(Line::of(row, measured));
         progress.end();
     }
     progress.over();
-    println!("{}", report::told(&lines, options.form));
+    let beside = options.beside.as_ref().map(|build| build.name.as_str());
+    println!("{}", report::told(&lines, beside, options.form));
     if let Some(folder) = &options.svg {
         for file in report::draw(&lines, folder)? {
             eprintln!("{}", file.display());

@@ -4,6 +4,7 @@ use raddle_bench::engine::{Engine, Raddle, Smol, Tokio};
 use raddle_bench::rows::Row;
 use raddle_bench::sample::{Sample, Scale};
 
+use crate::beside::Beside;
 use crate::cost::{self, Cost, Costs};
 
 /// All runtimes, alive at the same time; one of them runs at a time.
@@ -23,6 +24,8 @@ pub(crate) struct Figures {
     pub(crate) tokio: f64,
     /// tokio ÷ raddle: above 1, raddle is better.
     pub(crate) ratio: Spread,
+    /// raddle in another build, and tokio ÷ that.
+    pub(crate) beside: Option<(f64, f64)>,
     /// Where smol has the workload.
     pub(crate) smol: Option<f64>,
     /// What the same work takes without a runtime, as far as that can be said.
@@ -68,6 +71,7 @@ pub(crate) struct Measured {
 struct Turn {
     raddle: Sample,
     tokio: Sample,
+    beside: Option<Sample>,
     smol: Option<Sample>,
     floor: Option<Sample>,
     costs: Costs,
@@ -75,18 +79,32 @@ struct Turn {
 
 /// Measures `row`. A first pair warms both sides up and is thrown away, unless there is one alone, which takes long enough for
 /// that. System calls are counted in a pair of their own, if `count_calls`.
-pub(crate) fn compare(row: &Row, engines: &mut Engines, pairs: usize, scale: Scale, count_calls: bool) -> Measured {
+pub(crate) fn compare(
+    row: &Row,
+    engines: &mut Engines,
+    mut beside: Option<&mut Beside>,
+    pairs: usize,
+    scale: Scale,
+    count_calls: bool,
+) -> Result<Measured, String> {
     let pairs = row.most_pairs.map_or(pairs, |most| pairs.min(most));
     let warm_up = usize::from(row.most_pairs != Some(1));
-    let mut turns: Vec<Turn> = (0..pairs + warm_up).map(|turn| take_turn(row, engines, scale, turn % 2 == 0)).collect();
+    let mut turn = |number| take_turn(row, engines, beside.as_deref_mut(), scale, number % 2 == 0);
+    let mut turns = (0..pairs + warm_up).map(&mut turn).collect::<Result<Vec<Turn>, String>>()?;
     turns.drain(..warm_up);
     let figures = (0..row.metrics.len()).map(|metric| figures_of(&turns, metric)).collect();
     let costs = row.group.is_counted().then(|| costs_of(row, engines, scale, &turns, count_calls));
-    Measured { figures, costs }
+    Ok(Measured { figures, costs })
 }
 
 /// The order changes from pair to pair, so that going second helps nobody.
-fn take_turn(row: &Row, engines: &mut Engines, scale: Scale, raddle_first: bool) -> Turn {
+fn take_turn(
+    row: &Row,
+    engines: &mut Engines,
+    beside: Option<&mut Beside>,
+    scale: Scale,
+    raddle_first: bool,
+) -> Result<Turn, String> {
     let (raddle, tokio);
     if raddle_first {
         raddle = Cost::of(|| (row.raddle)(&mut engines.raddle, scale));
@@ -96,23 +114,29 @@ fn take_turn(row: &Row, engines: &mut Engines, scale: Scale, raddle_first: bool)
         raddle = Cost::of(|| (row.raddle)(&mut engines.raddle, scale));
     }
     let ((raddle, of_raddle), (tokio, of_tokio)) = (raddle, tokio);
+    let beside = beside.map(Beside::sample).transpose()?;
     let smol = row.smol.map(|sample| sample(&mut engines.smol, scale));
     let floor = row.floor.map(|sample| sample(scale));
-    for other in [Some(&tokio), smol.as_ref(), floor.as_ref()].into_iter().flatten() {
+    for other in [Some(&tokio), beside.as_ref(), smol.as_ref(), floor.as_ref()].into_iter().flatten() {
         assert_eq!(raddle.operations, other.operations, "{}: all sides must do the same work", row.name);
     }
     assert_eq!(raddle.values.len(), row.metrics.len(), "{}: one value for each metric", row.name);
-    Turn { raddle, tokio, smol, floor, costs: Costs { raddle: of_raddle, tokio: of_tokio } }
+    Ok(Turn { raddle, tokio, beside, smol, floor, costs: Costs { raddle: of_raddle, tokio: of_tokio } })
 }
 
 fn figures_of(turns: &[Turn], metric: usize) -> Figures {
     let pairs: Vec<_> = turns.iter().map(|turn| (turn.raddle.values[metric], turn.tokio.values[metric])).collect();
-    let beside = |of: fn(&Turn) -> Option<&Sample>| {
-        let values: Option<Vec<f64>> = turns.iter().map(|turn| of(turn)?.values.get(metric).copied()).collect();
-        values.map(|values| Spread::of(values).median)
+    let others = |of: fn(&Turn) -> Option<&Sample>| -> Option<Vec<f64>> {
+        turns.iter().map(|turn| of(turn)?.values.get(metric).copied()).collect()
     };
-    let (smol, floor) = (beside(|turn| turn.smol.as_ref()), beside(|turn| turn.floor.as_ref()));
-    Figures { smol, floor, ..Figures::of(&pairs) }
+    let median = |of| others(of).map(|values| Spread::of(values).median);
+    let (smol, floor) = (median(|turn| turn.smol.as_ref()), median(|turn| turn.floor.as_ref()));
+    let beside = others(|turn| turn.beside.as_ref()).map(|values| {
+        let pairs: Vec<_> = values.into_iter().zip(&pairs).map(|(beside, (_, tokio))| (beside, *tokio)).collect();
+        let figures = Figures::of(&pairs);
+        (figures.raddle, figures.ratio.median)
+    });
+    Figures { beside, smol, floor, ..Figures::of(&pairs) }
 }
 
 fn costs_of(row: &Row, engines: &mut Engines, scale: Scale, turns: &[Turn], count_calls: bool) -> Costs {
@@ -134,6 +158,7 @@ impl Figures {
             tokio: Spread::of(pairs.iter().map(|pair| pair.1).collect()).median,
             better: ratios.iter().filter(|&&ratio| ratio > 1.0).count(),
             ratio: Spread::of(ratios),
+            beside: None,
             smol: None,
             floor: None,
             pairs: pairs.len(),

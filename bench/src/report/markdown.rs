@@ -2,32 +2,37 @@
 
 use std::fmt::Write;
 
-use super::{Line, by_group, means, quantity};
+use super::{Line, by_group, means, means_beside, quantity};
 use crate::measure::NAMES;
 
-pub(super) fn markdown(lines: &[Line]) -> String {
+pub(super) fn markdown(lines: &[Line], beside: Option<&str>) -> String {
     let mut text = String::new();
     let [raddle, tokio] = NAMES;
     for of_group in by_group(lines) {
         let heading = of_group[0].group.name();
         _ = writeln!(
             text,
-            "\n| {heading} | {raddle} | {tokio} | smol | floor | {tokio}/{raddle} | min .. max | pairs |"
+            "\n| {heading} | {raddle} | {tokio} | smol | floor | {tokio}/{raddle} | min .. max | pairs |{}",
+            beside.map_or(String::new(), |name| format!(" {name} | {tokio}/{name} |"))
         );
-        text.push_str("|---|--:|--:|--:|--:|--:|:-:|--:|\n");
+        let more = if beside.is_some() { "--:|--:|" } else { "" };
+        _ = writeln!(text, "|---|--:|--:|--:|--:|--:|:-:|--:|{more}");
         for line in of_group {
             let figures = &line.figures;
             let ratio = &figures.ratio;
-            let beside = |value: Option<f64>| value.map_or(String::new(), |value| quantity(value, line.unit));
+            let other = |value: Option<f64>| value.map_or(String::new(), |value| quantity(value, line.unit));
             let told = if figures.is_scattered() { "scattered".into() } else { format!("{:.2}", ratio.median) };
+            let build = beside.zip(figures.beside);
+            let build = build
+                .map_or(String::new(), |(_, (value, ratio))| format!(" {} | {ratio:.2} |", quantity(value, line.unit)));
             _ = writeln!(
                 text,
-                "| {} | {} | {} | {} | {} | {told} | {:.2} .. {:.2} | {} |",
+                "| {} | {} | {} | {} | {} | {told} | {:.2} .. {:.2} | {} |{build}",
                 line.name,
                 quantity(figures.raddle, line.unit),
                 quantity(figures.tokio, line.unit),
-                beside(figures.smol),
-                beside(figures.floor),
+                other(figures.smol),
+                other(figures.floor),
                 ratio.min,
                 ratio.max,
                 figures.pairs,
@@ -36,6 +41,11 @@ pub(super) fn markdown(lines: &[Line]) -> String {
     }
     for (group, mean) in means(lines) {
         _ = writeln!(text, "\nGeometric mean of the {group} rows: **{mean:.2}**");
+    }
+    if let Some(name) = beside {
+        for (group, mean) in means_beside(lines) {
+            _ = writeln!(text, "\nGeometric mean of the {group} rows of {name}: **{mean:.2}**");
+        }
     }
     text.trim_start().into()
 }
@@ -47,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_table_for_each_group() {
-        let text = markdown(&[line("spawn_local"), scattered("fib")]);
+        let text = markdown(&[line("spawn_local"), scattered("fib")], None);
         assert!(
             text.starts_with(
                 "| scheduler | raddle | tokio | smol | floor | tokio/raddle | min .. max | pairs |\n|---|"
@@ -59,5 +69,8 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("| scattered | 0.20 .. 7.00 | 9 |"), "{text}");
+        let text = markdown(&[line("spawn_local")], Some("ring"));
+        assert!(text.contains("| pairs | ring | tokio/ring |\n|---|--:|"), "{text}");
+        assert!(text.contains("| 9 | 40.0 ns | 2.50 |\n"), "{text}");
     }
 }

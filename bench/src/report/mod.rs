@@ -39,11 +39,12 @@ impl Line {
     }
 }
 
-pub(crate) fn told(lines: &[Line], form: Form) -> String {
+/// `beside` is the name of another build, if one was measured.
+pub(crate) fn told(lines: &[Line], beside: Option<&str>, form: Form) -> String {
     match form {
-        Form::Table => table::table(lines),
-        Form::Json => json::json(lines),
-        Form::Markdown => markdown::markdown(lines),
+        Form::Table => table::table(lines, beside),
+        Form::Json => json::json(lines, beside),
+        Form::Markdown => markdown::markdown(lines, beside),
     }
 }
 
@@ -57,12 +58,21 @@ const MEANS: [Group; 2] = [Group::Scheduler, Group::Sync];
 
 /// The geometric means of those groups of which all rows were measured: of fewer it would mean something else.
 fn means(lines: &[Line]) -> Vec<(&'static str, f64)> {
-    MEANS.iter().filter_map(|&group| Some((group.name(), mean(group, lines)?))).collect()
+    means_of(lines, |figures| Some(figures.ratio.median))
 }
 
-fn mean(group: Group, lines: &[Line]) -> Option<f64> {
+/// The same of the build beside.
+fn means_beside(lines: &[Line]) -> Vec<(&'static str, f64)> {
+    means_of(lines, |figures| figures.beside.map(|(_, ratio)| ratio))
+}
+
+fn means_of(lines: &[Line], ratio: fn(&Figures) -> Option<f64>) -> Vec<(&'static str, f64)> {
+    MEANS.iter().filter_map(|&group| Some((group.name(), mean(group, lines, ratio)?))).collect()
+}
+
+fn mean(group: Group, lines: &[Line], ratio: fn(&Figures) -> Option<f64>) -> Option<f64> {
     let ratios: Vec<f64> =
-        lines.iter().filter(|line| line.group == group).map(|line| line.figures.ratio.median).collect();
+        lines.iter().filter(|line| line.group == group).filter_map(|line| ratio(&line.figures)).collect();
     let rows = rows::all().iter().filter(|row| row.group == group).count();
     (ratios.len() == rows).then(|| geometric_mean(&ratios)).flatten()
 }
@@ -82,8 +92,16 @@ pub(crate) mod tests {
 
     pub(crate) fn line(name: &str) -> Line {
         let ratio = Spread { min: 1.0, lower: 1.5, median: 2.0, upper: 2.5, max: f64::INFINITY };
-        let figures =
-            Figures { raddle: 50.0, tokio: 100.0, smol: Some(80.0), floor: Some(25.0), ratio, pairs: 9, better: 9 };
+        let figures = Figures {
+            raddle: 50.0,
+            tokio: 100.0,
+            beside: Some((40.0, 2.5)),
+            smol: Some(80.0),
+            floor: Some(25.0),
+            ratio,
+            pairs: 9,
+            better: 9,
+        };
         let cost = |cpu| Cost { cpu, switches: 0.5, peak: 3.0 * 1024.0 * 1024.0, calls: None };
         let costs = Costs { raddle: cost(60.0), tokio: Cost { calls: Some(7.0), ..cost(200.0) } };
         Line { name: name.into(), group: Group::Scheduler, unit: "ns", figures, costs: Some(costs) }
@@ -103,6 +121,7 @@ pub(crate) mod tests {
         lines.push(line("row"));
         assert_eq!(means(&lines).len(), 1);
         assert!((means(&lines)[0].1 - 2.0).abs() < 1e-12);
+        assert!((means_beside(&lines)[0].1 - 2.5).abs() < 1e-12);
     }
 
     #[test]

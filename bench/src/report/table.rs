@@ -4,17 +4,18 @@ use std::fmt::Write;
 
 use raddle_bench::rows::Group;
 
-use super::{Line, by_group, means, quantity};
+use super::{Line, by_group, means, means_beside, quantity};
 use crate::cost::Costs;
 use crate::measure::{Figures, NAMES};
 
-pub(super) fn table(lines: &[Line]) -> String {
+pub(super) fn table(lines: &[Line], beside: Option<&str>) -> String {
     let mut text = String::new();
     let [raddle, tokio] = NAMES;
     for of_group in by_group(lines) {
         let heading = of_group[0].group.name();
         // Columns that no row of the group fills are left out.
         let others = [
+            (beside.unwrap_or_default(), beside.is_some()),
             ("smol", of_group.iter().any(|line| line.figures.smol.is_some())),
             ("floor", of_group.iter().any(|line| line.figures.floor.is_some())),
         ];
@@ -24,20 +25,36 @@ pub(super) fn table(lines: &[Line]) -> String {
         for line in of_group {
             let figures = &line.figures;
             let [raddle, tokio] = [figures.raddle, figures.tokio].map(|value| quantity(value, line.unit));
-            let beside: String = others
+            let values: String = others
                 .iter()
-                .zip([figures.smol, figures.floor])
+                .zip([figures.beside.map(|(value, _)| value), figures.smol, figures.floor])
                 .filter(|((_, there), _)| *there)
                 .map(|(_, value)| format!(" {:>12}", value.map_or("-".into(), |value| quantity(value, line.unit))))
                 .collect();
-            _ = writeln!(text, "{:24} {raddle:>12} {tokio:>12}{beside}   {}", line.name, verdict(line.group, figures));
+            _ = writeln!(
+                text,
+                "{:24} {raddle:>12} {tokio:>12}{values}   {}{}",
+                line.name,
+                verdict(line.group, figures),
+                of_build(beside, figures)
+            );
         }
     }
     for (number, (group, mean)) in means(lines).iter().enumerate() {
         let gap = if number == 0 { "\n" } else { "" };
         _ = writeln!(text, "{gap}geometric mean of the {group} rows: {mean:.2}");
     }
+    if let Some(name) = beside {
+        for (group, mean) in means_beside(lines) {
+            _ = writeln!(text, "geometric mean of the {group} rows of {name}: {mean:.2}");
+        }
+    }
     text + &costs(lines)
+}
+
+/// tokio ÷ the other build.
+fn of_build(beside: Option<&str>, figures: &Figures) -> String {
+    beside.zip(figures.beside).map_or(String::new(), |(name, (_, ratio))| format!(", {name} {ratio:.2}"))
 }
 
 /// What the rows took beside the time: processor time for each operation, switches and system calls for a thousand, and by how
@@ -107,7 +124,7 @@ mod tests {
 
     #[test]
     fn rows_and_their_mean() {
-        let text = table(&(0..8).map(|_| line("row")).collect::<Vec<_>>());
+        let text = table(&(0..8).map(|_| line("row")).collect::<Vec<_>>(), None);
         assert!(
             text.contains(
                 "\nrow                           50.0 ns       100 ns      80.0 ns      25.0 ns         2.00   (1.00 .. inf), 9 pairs\n"
@@ -124,8 +141,16 @@ mod tests {
     }
 
     #[test]
+    fn another_build_has_a_column_and_a_mean() {
+        let text = table(&(0..8).map(|_| line("row")).collect::<Vec<_>>(), Some("ring"));
+        assert!(text.contains("100 ns      40.0 ns      80.0 ns"), "{text}");
+        assert!(text.contains("9 pairs, ring 2.50\n"), "{text}");
+        assert!(text.contains("\ngeometric mean of the scheduler rows of ring: 2.50\n"), "{text}");
+    }
+
+    #[test]
     fn a_ratio_that_means_nothing_is_not_told() {
-        let text = table(&[scattered("row")]);
+        let text = table(&[scattered("row")], None);
         assert!(text.contains("none   the pairs differ too much: half of 9 lie within 0.50 .. 3.00"), "{text}");
         assert!(!text.contains("1.00"), "{text}");
     }

@@ -55,7 +55,7 @@ pub(crate) fn compare(options: &Servers) -> Result<(), String> {
         }
     }
     drop(pinned);
-    println!("{}", report::told(&lines, options.form));
+    println!("{}", report::told(&lines, None, options.form));
     Ok(())
 }
 
