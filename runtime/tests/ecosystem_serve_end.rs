@@ -196,6 +196,38 @@ fn a_server_whose_task_is_asked_to_stop_ends_gracefully() {
     });
 }
 
+/// As browsers open one ahead of time. The end of the server closes it, and has nothing to report.
+#[test]
+fn a_connection_that_has_asked_for_nothing_ends_without_a_report() {
+    let _watch = watch();
+    struct Tells(TcpListener, Arc<Event>);
+    impl raddle::tower::Listener for Tells {
+        type Connection = TcpStream;
+        type Peer = SocketAddr;
+        async fn accept(&self) -> std::io::Result<(TcpStream, SocketAddr)> {
+            let accepted = raddle::TcpListener::accept(&self.0).await;
+            self.1.set();
+            accepted
+        }
+    }
+    for workers in [1, 2] {
+        let reports = common::Reports::default();
+        reports.of(runner(workers)).run(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let (address, accepted) = (listener.local_addr().unwrap(), Arc::new(Event::new()));
+            let (stop, stopped) = raddle::promise();
+            let listener = Tells(listener, accepted.clone());
+            let server = create_task(serve(listener, Held::default().router()).graceful(stopped));
+            let silent = Client::to(address).await;
+            accepted.wait().await;
+            stop.set(()).unwrap();
+            assert_eq!(silent.rest().await, "");
+            server.await.unwrap().unwrap();
+        });
+        assert_eq!(reports.take(), [""; 0], "with {workers} workers");
+    }
+}
+
 #[test]
 fn a_listener_that_fails_now_and_then_is_asked_again_and_a_broken_one_ends_the_server() {
     let _watch = watch();

@@ -46,7 +46,7 @@ where
     poll_fn(|cx| {
         loop {
             if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-                return Poll::Ready(ended);
+                return Poll::Ready(ended.or_else(|error| if is_closing { had_not_begun(error) } else { Err(error) }));
             }
             // What it waits for is its client, unless the service says something else.
             waiting::note_at_if_nowhere(at);
@@ -94,6 +94,14 @@ impl Patience {
             }
             self.sleep.reset(self.deadline);
         }
+    }
+}
+
+/// hyper's word for a connection that had asked for nothing when it was told to end. That is no failure.
+fn had_not_begun(error: BoxError) -> Result<(), BoxError> {
+    match error.downcast_ref::<io::Error>() {
+        Some(cancelled) if cancelled.kind() == io::ErrorKind::Interrupted => Ok(()),
+        _ => Err(error),
     }
 }
 
