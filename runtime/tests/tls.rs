@@ -6,17 +6,18 @@ mod tls_support;
 
 use std::future::{Future, poll_fn};
 use std::io::{self, Read as _, Write as _};
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use common::{runner, scaled, watch};
+use futures_io::AsyncBufRead;
 use raddle::tls::rustls;
 use raddle::{
-    Event, ReadError, Runner, StreamReader, create_task, gather, move_on_after, open_connection, sleep, start_server,
-    timeout, yield_now,
+    Event, Handle, ReadError, Runner, StreamReader, StreamWriter, create_task, gather, move_on_after, open_connection,
+    sleep, start_server, timeout, yield_now,
 };
 use tls_support::{client_config, connect, echo, echo_server, pair, pattern, server_config};
 
@@ -126,9 +127,17 @@ fn reads_that_are_dropped_lose_nothing() {
         let ((mut reader, _writer), (_far_reader, mut far_writer)) = pair().await;
         let sent = pattern(scaled(4 << 20));
         let bytes = sent.clone();
+        let (asked, answered) = (Arc::new(Event::new()), Arc::new(Event::new()));
+        let (drop_one, dropped_one) = (asked.clone(), answered.clone());
         let sending = create_task(async move {
             let (mut rest, mut random) = (&bytes[..], Random(7));
             while !rest.is_empty() {
+                if random.below(8) == 0 {
+                    // However quick this side is, a read has to be dropped now.
+                    drop_one.set();
+                    dropped_one.wait().await;
+                    dropped_one.clear();
+                }
                 let (piece, more) = rest.split_at(rest.len().min(1 + random.below(2_000)));
                 far_writer.write(piece);
                 far_writer.drain().await.unwrap();
@@ -143,8 +152,9 @@ fn reads_that_are_dropped_lose_nothing() {
         loop {
             let mut patience = random.below(3);
             let mut reading = pin!(reader.read_exactly(1 + random.below(10_000)));
+            let mut asked_to = pin!(asked.wait());
             let impatient = poll_fn(|cx| match reading.as_mut().poll(cx) {
-                Poll::Pending if patience == 0 => Poll::Ready(None),
+                Poll::Pending if patience == 0 || asked_to.as_mut().poll(cx).is_ready() => Poll::Ready(None),
                 polled => {
                     patience = patience.saturating_sub(1);
                     polled.map(Some)
@@ -153,6 +163,10 @@ fn reads_that_are_dropped_lose_nothing() {
             match impatient.await {
                 None => {
                     dropped += 1;
+                    if asked.is_set() {
+                        asked.clear();
+                        answered.set();
+                    }
                     yield_now().await;
                 }
                 Some(Ok(bytes)) => read.extend_from_slice(&bytes),
@@ -327,6 +341,47 @@ fn close_clients_says_farewell_to_each() {
         server.close();
         server.abort_clients();
         assert!(reader.read_to_end().await.is_err());
+        server.wait_closed().await;
+    });
+}
+
+/// A handler may be quicker than the abort: it reads the end, and lets go of the connection, before that is through. No
+/// farewell is begun then: the client would take for whole what was cut short.
+#[test]
+fn an_aborted_connection_says_no_farewell_however_quick_its_handler_is() {
+    /// Lets go of both handles at the wake that tells the reader of the end. Keeps how many tasks that has started.
+    #[derive(Default)]
+    struct LetsGo(Mutex<Option<(StreamReader, StreamWriter)>>, Mutex<Option<u64>>);
+    impl Wake for LetsGo {
+        fn wake(self: Arc<Self>) {
+            let alive = || Handle::current().metrics().tasks_alive;
+            let before = alive();
+            drop(self.0.lock().unwrap().take());
+            *self.1.lock().unwrap() = Some(alive() - before);
+        }
+    }
+    let _watch = watch();
+    runner(2).run(async {
+        let (to_test, accepted) = raddle::channel(1);
+        let server = start_server("127.0.0.1:0", move |reader: StreamReader, writer: StreamWriter| {
+            let to_test = to_test.clone();
+            async move {
+                drop(to_test.send((reader, writer)).await);
+                // No task ends or begins while they are counted.
+                std::future::pending::<()>().await;
+            }
+        });
+        let server = server.tls(server_config()).await.unwrap();
+        let (mut reader, _writer) = connect(server.local_addrs()[0]).await;
+        let (mut served, writer) = accepted.recv().await.unwrap();
+        let lets_go = Arc::new(LetsGo::default());
+        let waker = Waker::from(lets_go.clone());
+        assert!(Pin::new(&mut served).poll_fill_buf(&mut Context::from_waker(&waker)).is_pending());
+        *lets_go.0.lock().unwrap() = Some((served, writer));
+        server.abort_clients();
+        assert_eq!(*lets_go.1.lock().unwrap(), Some(0), "nobody is to say the farewell");
+        assert!(reader.read_to_end().await.is_err());
+        server.close();
         server.wait_closed().await;
     });
 }

@@ -7,6 +7,9 @@
 //! Two events stand for what others wait for: `writable` for `drain`, `closed` for `wait_closed`. The feared interleaving
 //! is a drainer that clears `writable` after the last bytes have left: it clears under the lock, having seen the pause;
 //! who ends the pause sets the event after it has held that lock. So a set follows every clear that was not too late.
+//!
+//! A server closes and aborts connections from other threads. Feared: a close while the writer sends on the spot, which
+//! would end the connection between two of its bytes. Who writes is the one who sends, so the close is left to it.
 
 use std::fmt;
 use std::io;
@@ -15,9 +18,8 @@ use std::panic::Location;
 use std::task::{Context, Poll};
 
 use super::clients::Client;
-use super::failure::Failure;
 use super::flush;
-use super::outgoing::{Outgoing, Phase, Write};
+use super::outgoing::{Outgoing, Phase, Rest, Write};
 #[cfg(feature = "tls")]
 use super::parting;
 use super::transport::Transport;
@@ -93,12 +95,13 @@ impl Connection {
         }
         // Of the last bytes that were taken: those before them had to leave first.
         let held_back = if self.transport.is_flushed() { 0 } else { taken };
-        if held_back > 0 || !bytes.is_empty() {
-            if !self.with_outgoing(|out| out.keep_rest(held_back, bytes)) {
-                return self.is_closed_now();
+        match self.with_outgoing(|out| out.end_at_once(held_back, bytes)) {
+            Rest::Nothing => {}
+            Rest::TooMuch => self.is_closed_now(),
+            Rest::ToSend => {
+                self.warn_if_too_much();
+                flush::start(self);
             }
-            self.warn_if_too_much();
-            self.send_rest();
         }
     }
 
@@ -131,11 +134,9 @@ impl Connection {
 
     /// Ends both directions now; what was not sent is lost.
     pub(super) fn abort(&self) {
-        let lost = self.with_outgoing(|out| out.len() > 0);
-        if lost {
-            let failure = Failure::new(io::ErrorKind::ConnectionAborted, "the connection was aborted".to_owned());
-            self.with_outgoing(|out| out.fail(failure));
-        }
+        // First, since the reader is woken next: a handler that reads the end lets go of the connection, and a farewell
+        // would pass off as whole what was cut short.
+        self.with_outgoing(Outgoing::abort);
         self.transport.end_reading();
         self.is_closed_now();
     }

@@ -17,6 +17,10 @@ impl Failure {
         Failure { kind, code: None, text: text.into() }
     }
 
+    pub(super) fn aborted() -> Failure {
+        Failure::new(io::ErrorKind::ConnectionAborted, "the connection was aborted".to_owned())
+    }
+
     pub(super) fn to_error(&self) -> io::Error {
         match self.code {
             Some(code) => io::Error::from_raw_os_error(code),

@@ -8,8 +8,9 @@
 //!
 //! Bytes are in one of three places: `kept`, behind what was written before; with the one task that sends them
 //! (`in_flight`); or `unflushed`: the transport has taken them, and holds back some of what it made of them, as TLS
-//! does where the kernel takes no more. These leave first. `is_sending` says that there is that task; whoever leaves
-//! something to do without it starts it. So bytes leave in the order in which they were written.
+//! does where the kernel takes no more. These leave first. `is_sending` says that there is that task, or a writer that
+//! sends on the spot; whoever leaves something to do without them starts the task. So bytes leave in the order in which
+//! they were written, and whoever closes meanwhile leaves the end of the connection to them.
 //!
 //! The marks: above `high` the writer is `paused`, and `drain` waits; at `low` it goes on. Above `limit` nothing more is
 //! accepted, and the connection has failed.
@@ -43,13 +44,23 @@ pub(super) enum Phase {
 /// What a write comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Write {
-    /// Nothing is before it: it may be sent on the spot.
+    /// Nothing is before it: the caller is the one who sends, up to [`Outgoing::end_at_once`].
     AtOnce,
     /// It was kept.
     Kept,
     /// It was not accepted: the stream is closed for writing. That is the connection's error now.
     Refused,
     /// It was not accepted: more is kept than the limit allows. The connection has failed.
+    TooMuch,
+}
+
+/// What a write on the spot leaves behind.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    Nothing,
+    /// Bytes, or an end that came meanwhile: the task that sends is to be started.
+    ToSend,
+    /// More than the limit allows. The connection has failed.
     TooMuch,
 }
 
@@ -153,6 +164,7 @@ impl Outgoing {
             return Write::Refused;
         }
         if !self.is_sending && self.len() == 0 {
+            self.is_sending = true;
             return Write::AtOnce;
         }
         if self.keep(bytes) { Write::Kept } else { Write::TooMuch }
@@ -173,10 +185,22 @@ impl Outgoing {
         true
     }
 
-    /// Keeps bytes to be sent, behind so many that the transport has taken and not let go of. False: they are too many.
-    pub(super) fn keep_rest(&mut self, held_back: usize, bytes: &[u8]) -> bool {
+    /// Ends a write on the spot: keeps what is left of its bytes, behind so many that the transport has taken and holds
+    /// back.
+    pub(super) fn end_at_once(&mut self, held_back: usize, rest: &[u8]) -> Rest {
+        self.is_sending = false;
+        if self.phase == Phase::Closed {
+            // Given up by somebody else meanwhile.
+            if held_back > 0 || !rest.is_empty() {
+                self.error.get_or_insert_with(Failure::aborted);
+            }
+            return Rest::Nothing;
+        }
         self.unflushed += held_back;
-        self.keep(bytes)
+        if !self.keep(rest) {
+            return Rest::TooMuch;
+        }
+        if self.begin_sending() { Rest::ToSend } else { Rest::Nothing }
     }
 
     /// One of the two handles has gone. True: it was the last.
@@ -267,6 +291,14 @@ impl Outgoing {
         (self.is_sending, self.is_paused) = (false, false);
         self.phase = Phase::Closed;
         was_open
+    }
+
+    /// Both directions end at once, whatever is left.
+    pub(super) fn abort(&mut self) {
+        if self.len() > 0 {
+            self.error.get_or_insert_with(Failure::aborted);
+        }
+        self.closed();
     }
 
     /// Nothing more can be sent. The first error is the one that is told.

@@ -1,10 +1,10 @@
-use super::{Failure, Next, Outgoing, Phase, Write};
+use super::{Failure, Next, Outgoing, Phase, Rest, Write};
 
 #[test]
 fn bytes_leave_in_the_order_in_which_they_were_written() {
     let mut out = Outgoing::new();
     assert_eq!(out.write(b"a"), Write::AtOnce);
-    assert!(out.keep(b"a") && out.begin_sending());
+    assert_eq!(out.end_at_once(0, b"a"), Rest::ToSend);
     assert!(matches!(out.next(), Next::Send(bytes) if bytes == b"a"));
     assert_eq!(out.write(b"b"), Write::Kept, "somebody sends");
     assert_eq!((out.len(), out.begin_sending()), (2, false));
@@ -44,15 +44,48 @@ fn closing_sends_what_was_written_first() {
 #[test]
 fn what_is_held_back_leaves_before_what_was_kept() {
     let mut out = Outgoing::new();
-    assert!(out.keep_rest(3, b""));
+    assert_eq!(out.write(b"now"), Write::AtOnce);
+    assert_eq!(out.end_at_once(3, b""), Rest::ToSend);
     assert!(!out.is_idle() && out.len() == 3, "not idle before it has left");
     assert_eq!(out.write(b"next"), Write::Kept);
-    assert!(out.begin_sending());
+    assert!(!out.begin_sending(), "somebody sends");
     assert!(matches!(out.next(), Next::Flush(3)));
     out.sent(3);
     assert!(matches!(out.next(), Next::Send(bytes) if bytes == b"next"));
     out.sent(4);
     assert!(matches!(out.next(), Next::Nothing) && out.is_idle());
+}
+
+/// By another thread, while the kernel takes the bytes.
+#[test]
+fn a_close_in_the_middle_of_a_write_is_behind_its_rest() {
+    let mut out = Outgoing::new();
+    assert_eq!(out.write(b"first and rest"), Write::AtOnce);
+    out.close();
+    assert!(!out.begin_sending(), "the writer sends");
+    assert_eq!(out.end_at_once(0, b" and rest"), Rest::ToSend);
+    assert!(matches!(out.next(), Next::Send(bytes) if bytes == b" and rest"));
+    out.sent(9);
+    assert!(matches!(out.next(), Next::Close));
+
+    let mut out = Outgoing::new();
+    assert_eq!(out.write(b"all"), Write::AtOnce);
+    out.close();
+    assert!(!out.begin_sending());
+    assert_eq!(out.end_at_once(0, b""), Rest::ToSend, "the close is left to the writer");
+    assert!(matches!(out.next(), Next::Close) && out.error().is_none());
+}
+
+#[test]
+fn an_abort_in_the_middle_of_a_write_is_told_if_it_cuts_it_short() {
+    for (rest, kind) in [(&b"rest"[..], Some(std::io::ErrorKind::ConnectionAborted)), (b"", None)] {
+        let mut out = Outgoing::new();
+        assert_eq!(out.write(b"first and rest"), Write::AtOnce);
+        out.abort();
+        assert_eq!(out.end_at_once(0, rest), Rest::Nothing);
+        assert_eq!((out.len(), out.phase(), out.begin_sending()), (0, Phase::Closed, false));
+        assert_eq!(out.error().map(|error| error.kind()), kind);
+    }
 }
 
 #[test]
