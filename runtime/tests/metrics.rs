@@ -3,7 +3,7 @@
 mod common;
 mod metrics_support;
 
-use std::sync::Arc;
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -74,6 +74,40 @@ fn where_all_polls_are_timed_none_is_missing() {
         assert_eq!(metrics.estimated_busy(), metrics.poll_time().sum());
         assert_eq!(metrics.tasks_alive, 0);
     }
+}
+
+/// Both workers block until what they created has run, which nobody else can do.
+#[test]
+fn what_spare_workers_do_is_counted() {
+    let _watch = watch();
+    let mut runner = runner(2).sample_polls(1);
+    runner.run(async {
+        let met = Arc::new(Barrier::new(2));
+        let blocking = (0..2).map(|_| {
+            let met = met.clone();
+            create_task(async move {
+                met.wait();
+                let (said, heard) = mpsc::channel();
+                let child = async move {
+                    yield_now().await;
+                    said.send(()).unwrap();
+                };
+                TaskBuilder::new().name("child").create(child).detach();
+                heard.recv().unwrap();
+            })
+        });
+        gather(blocking.collect::<Vec<_>>()).await;
+    });
+    let handle = runner.handle();
+    drop(runner);
+    let metrics = handle.metrics();
+    assert_eq!(named(&metrics, "child").poll_time.count(), 4);
+    assert!(metrics.spares > 0 && metrics.spare_work.polls > 0, "{metrics}");
+    assert_eq!(metrics.by_name.iter().map(|name| name.poll_time.count()).sum::<u64>(), metrics.polls(), "{metrics}");
+    assert_eq!((metrics.poll_time().count(), metrics.schedule_latency().count()), (metrics.polls(), metrics.polls()));
+    let exposition = parse(&metrics.to_prometheus());
+    let polls = exposition["raddle_worker_polls_total"].samples.iter();
+    assert_eq!(polls.map(|sample| sample.value).sum::<f64>(), metrics.polls() as f64);
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub struct Metrics {
     pub sample_polls: u32,
     /// By worker.
     pub workers: Vec<WorkerMetrics>,
+    /// All spare workers together.
+    pub spare_work: WorkerMetrics,
     /// Of the polls that were timed, by the name of the task; those that took most time first.
     pub by_name: Vec<NameMetrics>,
 }
@@ -106,28 +108,34 @@ impl Metrics {
             spares_alive: shared.spares.alive(),
             sample_polls: every,
             workers: shared.remotes.iter().map(|remote| WorkerMetrics::of(remote, every)).collect(),
+            spare_work: WorkerMetrics::all(shared.spares.seats().iter().map(|seat| &**seat.remote), every),
             by_name: by_name(shared.names.read(), every),
         }
     }
 
+    /// All who poll tasks.
+    fn everyone(&self) -> impl Iterator<Item = &WorkerMetrics> {
+        self.workers.iter().chain([&self.spare_work])
+    }
+
     /// How long polls took, on all workers; of those that were timed.
     pub fn poll_time(&self) -> Histogram {
-        merged(self.workers.iter().map(|worker| &worker.poll_time))
+        merged(self.everyone().map(|worker| &worker.poll_time))
     }
 
     /// How long tasks had waited for these polls since they were created, woken, or had yielded, on all workers.
     pub fn schedule_latency(&self) -> Histogram {
-        merged(self.workers.iter().map(|worker| &worker.schedule_latency))
+        merged(self.everyone().map(|worker| &worker.schedule_latency))
     }
 
-    /// Polls of tasks, on all workers.
+    /// Polls of tasks, on all workers. Spare ones are among them, here and in the other sums.
     pub fn polls(&self) -> u64 {
-        self.workers.iter().map(|worker| worker.polls).sum()
+        self.everyone().map(|worker| worker.polls).sum()
     }
 
     /// The time that all workers spent in polls, estimated from those that were timed.
     pub fn estimated_busy(&self) -> Duration {
-        self.workers.iter().map(|worker| worker.estimated_busy).sum()
+        self.everyone().map(|worker| worker.estimated_busy).sum()
     }
 }
 
@@ -153,6 +161,33 @@ impl WorkerMetrics {
             poll_time,
             schedule_latency: Histogram::of(remote.samples.latency.read()),
         }
+    }
+
+    /// Several as one.
+    fn all<'r>(remotes: impl Iterator<Item = &'r Remote>, every: u32) -> WorkerMetrics {
+        let nothing = WorkerMetrics {
+            polls: 0,
+            steals: 0,
+            parks: 0,
+            queue_depth: 0,
+            timers: 0,
+            sockets: 0,
+            poll_time: Histogram::new(),
+            schedule_latency: Histogram::new(),
+            estimated_busy: Duration::ZERO,
+        };
+        remotes.map(|remote| WorkerMetrics::of(remote, every)).fold(nothing, |mut all, one| {
+            all.polls += one.polls;
+            all.steals += one.steals;
+            all.parks += one.parks;
+            all.queue_depth += one.queue_depth;
+            all.timers += one.timers;
+            all.sockets += one.sockets;
+            all.poll_time.merge(&one.poll_time);
+            all.schedule_latency.merge(&one.schedule_latency);
+            all.estimated_busy += one.estimated_busy;
+            all
+        })
     }
 }
 
@@ -201,6 +236,9 @@ impl fmt::Display for Metrics {
         }
         for (number, worker) in self.workers.iter().enumerate() {
             writeln!(f, "worker {number}: {worker}")?;
+        }
+        if self.spares > 0 {
+            writeln!(f, "spare workers: {}", self.spare_work)?;
         }
         for name in &self.by_name {
             writeln!(f, "{}: about {} polls in {:.1?}", name.name, name.estimated_polls, name.estimated_busy)?;

@@ -16,9 +16,10 @@ impl Metrics {
     /// These numbers in Prometheus's text format (0.0.4): the answer to a scrape, whose content type is
     /// `text/plain; version=0.0.4`.
     ///
-    /// All names begin with `raddle_`; series are by `worker` or by `task`, which is the task's name. Histograms are of
-    /// samples, as those of [`Metrics`] are: `raddle_polls_per_sample` tells how many polls each stands for. Quantiles and
-    /// means need no correction, rates of counts do. What the tasks of each name take, in cores:
+    /// All names begin with `raddle_`; series are by `worker` or by `task`, which is the task's name. Spare workers, if
+    /// there were any, are one `worker`, `spare`. Histograms are of samples, as those of [`Metrics`] are:
+    /// `raddle_polls_per_sample` tells how many polls each stands for. Quantiles and means need no correction, rates of
+    /// counts do. What the tasks of each name take, in cores:
     /// `rate(raddle_task_poll_seconds_sum[5m]) * on(instance, job) group_left raddle_polls_per_sample`.
     ///
     /// # Examples
@@ -48,10 +49,9 @@ fn write(metrics: &Metrics, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     gauge(out, "workers_parked", "Workers that sleep, or were not needed so far.", metrics.workers_parked)?;
     gauge(out, "polls_per_sample", "One poll in so many is in the histograms; 0: none.", metrics.sample_polls)?;
     by_worker(metrics, out)?;
-    let workers = || metrics.workers.iter().enumerate();
-    let polls = workers().map(|(number, worker)| (number, &worker.poll_time));
+    let polls = workers(metrics).map(|(label, worker)| (label, &worker.poll_time));
     histograms(out, "poll_seconds", "How long sampled polls took.", "worker", polls)?;
-    let latencies = workers().map(|(number, worker)| (number, &worker.schedule_latency));
+    let latencies = workers(metrics).map(|(label, worker)| (label, &worker.schedule_latency));
     histograms(
         out,
         "schedule_latency_seconds",
@@ -79,12 +79,18 @@ const FIGURES: [Figure; 6] = [
     ("sockets", "gauge", "Sockets that are registered with the worker's reactor.", |worker| worker.sockets as u64),
 ];
 
+/// The workers by number, and the spare ones if there were any.
+fn workers(metrics: &Metrics) -> impl Iterator<Item = (String, &WorkerMetrics)> {
+    let spare = (metrics.spares > 0).then(|| ("spare".to_owned(), &metrics.spare_work));
+    metrics.workers.iter().enumerate().map(|(number, worker)| (number.to_string(), worker)).chain(spare)
+}
+
 fn by_worker(metrics: &Metrics, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     for (name, kind, help, value) in FIGURES {
         let name = format!("worker_{name}");
         head(out, &name, kind, help)?;
-        for (number, worker) in metrics.workers.iter().enumerate() {
-            writeln!(out, "raddle_{name}{{worker=\"{number}\"}} {}", value(worker))?;
+        for (label, worker) in workers(metrics) {
+            writeln!(out, "raddle_{name}{{worker=\"{label}\"}} {}", value(worker))?;
         }
     }
     Ok(())
