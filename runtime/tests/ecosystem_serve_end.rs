@@ -3,6 +3,7 @@
 mod common;
 mod http_support;
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +17,9 @@ use http_body_util::{BodyExt, Empty};
 use http_support::{Client, served, served_with};
 use hyper::Request;
 use hyper::body::Bytes;
-use raddle::{Event, Exit, FinallyExt, HyperExecutor, TcpListener, TcpStream, create_task, serve, timeout, yield_now};
+use raddle::{
+    Event, Exit, FinallyExt, HyperExecutor, TcpListener, TcpStream, create_task, serve, timeout, to_thread, yield_now,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -49,6 +52,29 @@ impl Held {
             }
         };
         Router::new().route("/", get(|| async { "hello" })).route("/held", get(handler))
+    }
+}
+
+/// The kernel has accepted it, and nobody has looked since: it is the same poll that stops the server.
+#[test]
+fn a_connection_that_comes_with_the_end_is_answered() {
+    let _watch = watch();
+    for workers in [1, 2] {
+        runner(workers).run(async {
+            let server = served(Held::default().router()).await;
+            // The listener has been waited for.
+            assert_eq!(Client::to(server.address).await.get("/").await.status(), 200);
+            let mut last = std::net::TcpStream::connect(server.address).unwrap();
+            last.write_all(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+            server.stop.set(()).unwrap();
+            let answer = to_thread(move || {
+                let mut answer = String::new();
+                last.read_to_string(&mut answer).map(|_| answer)
+            });
+            let answer = answer.await.unwrap().unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("hello"), "{answer}");
+            server.task.await.unwrap().unwrap();
+        });
     }
 }
 

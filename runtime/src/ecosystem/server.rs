@@ -43,6 +43,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many connections that the kernel has accepted are taken in at the end.
 const BACKLOG: usize = 4096;
+/// How long the end of a server waits for connections that are there: by then any worker has fetched its events.
+const LAST_LOOK: Duration = Duration::from_millis(1);
 
 /// What the connections of a server share.
 pub(super) struct Server {
@@ -119,10 +121,11 @@ impl Server {
         }
     }
 
-    /// Accepts what the kernel has accepted already: to close the listener would reset it.
+    /// Accepts what the kernel has accepted already: to close the listener would reset it. Waits a moment for it, since the
+    /// event that tells of a connection may be one that nobody has fetched yet.
     async fn accept_waiting<L: Listener, S: HttpService>(self: &Arc<Self>, listener: &L, service: &mut S) {
         for _ in 0..BACKLOG {
-            match timeout(Duration::ZERO, listener.accept()).await {
+            match timeout(LAST_LOOK, listener.accept()).await {
                 Ok(Ok((connection, peer))) => self.attend(connection, peer, service.clone()),
                 Ok(Err(_)) | Err(_) => return,
             }
