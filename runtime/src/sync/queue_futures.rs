@@ -71,15 +71,24 @@ impl<T, S: Store<T>> Future for Put<'_, T, S> {
     }
 }
 
-impl<T, S: Store<T>> Drop for Put<'_, T, S> {
-    fn drop(&mut self) {
-        let Some(key) = self.key.take() else { return };
+impl<T, S: Store<T>> Put<'_, T, S> {
+    #[cold]
+    fn give_up(&self, key: Key) {
         let mut state = self.shared.state.lock();
         let left = state.putters.leave(key);
         let next = if let Left::Granted = left { state.offer_slot(self.shared.capacity) } else { None };
         drop(state);
         drop(left);
         wake(next);
+    }
+}
+
+impl<T, S: Store<T>> Drop for Put<'_, T, S> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.give_up(key);
+        }
     }
 }
 
@@ -139,15 +148,24 @@ impl<T, S: Store<T>> Future for Get<'_, T, S> {
     }
 }
 
-impl<T, S: Store<T>> Drop for Get<'_, T, S> {
-    fn drop(&mut self) {
-        let Some(key) = self.key.take() else { return };
+impl<T, S: Store<T>> Get<'_, T, S> {
+    #[cold]
+    fn give_up(&self, key: Key) {
         let mut state = self.shared.state.lock();
         let left = state.getters.leave(key);
         let next = if let Left::Granted = left { state.offer_item() } else { None };
         drop(state);
         drop(left);
         wake(next);
+    }
+}
+
+impl<T, S: Store<T>> Drop for Get<'_, T, S> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.give_up(key);
+        }
     }
 }
 

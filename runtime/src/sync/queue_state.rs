@@ -151,12 +151,13 @@ impl<S> State<S> {
     }
 
     /// Promises a free slot, if there is one, to the first putter that waits.
+    #[inline]
     #[must_use]
     pub(super) fn offer_slot<T>(&mut self, capacity: usize) -> Option<Waker>
     where
         S: Store<T>,
     {
-        if self.has_room(capacity) { self.putters.grant_first() } else { None }
+        if !self.putters.is_empty() && self.has_room(capacity) { self.putters.grant_first() } else { None }
     }
 
     /// Promises a free item, if there is one, to the first getter that waits.

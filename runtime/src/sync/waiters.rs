@@ -160,8 +160,15 @@ impl<W> Waiters<W> {
     }
 
     /// Takes the turn of the waiter behind `key`, if it has come.
+    #[inline]
     pub(super) fn turn(&mut self, key: &mut Option<Key>) -> Turn {
-        let Some(place) = *key else { return Turn::New };
+        match *key {
+            None => Turn::New,
+            Some(place) => self.turn_of(place, key),
+        }
+    }
+
+    fn turn_of(&mut self, place: Key, key: &mut Option<Key>) -> Turn {
         let turn = self.find(place);
         match turn {
             Turn::Granted => self.take_grant(place),
@@ -221,11 +228,13 @@ impl<W> Waiters<W> {
     }
 
     /// Hands the turn to the first who waits; the caller wakes it after the lock.
+    #[inline]
     #[must_use]
     pub(super) fn grant_first(&mut self) -> Option<Waker> {
-        if self.first == NONE {
-            return None;
-        }
+        if self.first == NONE { None } else { self.grant() }
+    }
+
+    fn grant(&mut self) -> Option<Waker> {
         let waker = self.unlink(self.first);
         self.granted += 1;
         waker
