@@ -25,8 +25,9 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
-/// What is nearer is left to the sleep's own limit. To set a timerfd costs as much as two such limits.
-pub(crate) const FAR: Duration = Duration::from_millis(100);
+/// What is nearer is left to the sleep's own limit. To set a timerfd costs as much as two such limits, so that it is worth its
+/// price where a worker sleeps three times in that time.
+pub(crate) const FAR: Duration = Duration::from_millis(10);
 
 /// No alarm is set.
 const OFF: u64 = u64::MAX;
