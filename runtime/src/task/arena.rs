@@ -58,9 +58,10 @@ pub(crate) struct Arena {
     roomy: [Vec<*const Page>; SIZES.len()],
     /// The newest chunk, and how many of its pages are given out.
     newest: Option<(NonNull<Chunk>, usize)>,
-    kept: usize,
-    /// The fewest that were kept at any time since the last [`Arena::trim_unneeded`].
-    unneeded: usize,
+    /// Per size class how many empty pages stay resident.
+    kept: [usize; SIZES.len()],
+    /// Per size class the fewest that were kept at any time since the last [`Arena::trim_unneeded`].
+    unneeded: [usize; SIZES.len()],
 }
 
 // SAFETY: an arena may move to another thread as a whole; whoever has it is the owner.
@@ -96,8 +97,8 @@ impl Arena {
             current: [ptr::null(); SIZES.len()],
             roomy: [const { Vec::new() }; SIZES.len()],
             newest: None,
-            kept: 0,
-            unneeded: 0,
+            kept: [0; SIZES.len()],
+            unneeded: [0; SIZES.len()],
         }
     }
 
@@ -135,8 +136,8 @@ impl Arena {
             let page = unsafe { &*page };
             page.listed.set(false);
             if page.kept.replace(false) {
-                self.kept -= 1;
-                self.unneeded = self.unneeded.min(self.kept);
+                self.kept[class] -= 1;
+                self.unneeded[class] = self.unneeded[class].min(self.kept[class]);
             }
             self.current[class] = page;
             if let Some(slot) = page.take(class) {
@@ -190,8 +191,8 @@ impl Arena {
             self.roomy[class].push(page);
         }
         if empty {
-            if self.kept < KEEP {
-                self.kept += 1;
+            if self.kept() < KEEP {
+                self.kept[class] += 1;
                 page.kept.set(true);
             } else {
                 page.discard();
@@ -216,40 +217,44 @@ impl Arena {
 
     /// Whether `trim` would give memory back.
     pub(crate) fn is_trimmable(&self) -> bool {
-        self.kept > 0 || !self.shared.remote.is_empty()
+        self.kept() > 0 || !self.shared.remote.is_empty()
+    }
+
+    fn kept(&self) -> usize {
+        self.kept.iter().sum()
     }
 
     /// Gives the memory of empty pages back to the system.
     pub(crate) fn trim(&mut self) {
         self.collect();
-        self.discard(self.kept);
-        self.unneeded = 0;
+        self.unneeded = self.kept;
+        self.discard_unneeded();
         // The lists of a peak are as long as the peak was high.
         self.roomy.iter_mut().for_each(Vec::shrink_to_fit);
     }
 
-    /// Gives back the memory of so many pages as were kept and not needed since the last call. True: nothing was needed
-    /// and nothing came, the arena's worker makes and ends few tasks.
+    /// Gives back the memory of so many pages of each class as were kept and not needed since the last call. True: nothing
+    /// was needed and nothing came, the arena's worker makes and ends few tasks.
     pub(crate) fn trim_unneeded(&mut self) -> bool {
         self.collect();
         let is_quiet = self.unneeded == self.kept;
         if is_quiet {
             self.trim();
         } else {
-            self.discard(self.unneeded);
-            self.unneeded = self.kept;
+            self.discard_unneeded();
         }
         is_quiet
     }
 
-    /// Those that have waited longest to be used again come first.
-    fn discard(&mut self, pages: usize) {
-        // SAFETY: as in `allocate`.
-        let roomy = self.roomy.iter().flatten().map(|page| unsafe { &**page });
-        for page in roomy.filter(|page| page.kept.get()).take(pages) {
-            page.discard();
-            self.kept -= 1;
+    fn discard_unneeded(&mut self) {
+        for (class, roomy) in self.roomy.iter().enumerate() {
+            // SAFETY: as in `allocate`.
+            let kept = roomy.iter().map(|page| unsafe { &**page }).filter(|page| page.kept.get());
+            // The last of the list is used next, so the first have waited longest.
+            kept.take(self.unneeded[class]).for_each(Page::discard);
+            self.kept[class] -= self.unneeded[class];
         }
+        self.unneeded = self.kept;
     }
 
     /// Ends the arena: what is out finds its own way home, and the last slot of a chunk unmaps it.
@@ -324,10 +329,10 @@ mod tests {
     use super::super::chunk::PAGE_SIZE;
     use super::*;
 
-    /// Takes slots of the smallest class, so many pages full, and puts them all back.
-    fn burst(arena: &mut Arena, pages: usize) {
-        let slots: Vec<_> = (0..pages * PAGE_SIZE / usize::from(SIZES[0]))
-            .map(|_| arena.allocate(0, ptr::null(), || Arc::new(())))
+    /// Takes slots of a class, so many pages full, and puts them all back.
+    fn burst(arena: &mut Arena, class: usize, pages: usize) {
+        let slots: Vec<_> = (0..pages * PAGE_SIZE / usize::from(SIZES[class]))
+            .map(|_| arena.allocate(class, ptr::null(), || Arc::new(())))
             .collect();
         for slot in slots {
             // SAFETY: its own slot, free as it came: its first word is 0.
@@ -338,19 +343,34 @@ mod tests {
     #[test]
     fn memory_that_is_needed_again_and_again_stays_and_what_a_peak_needed_goes() {
         let mut arena = Arena::new(ArenaShared::new(0));
-        burst(&mut arena, 8);
-        let peak = arena.kept;
+        burst(&mut arena, 0, 8);
+        let peak = arena.kept();
         assert!(peak >= 6, "{peak}");
-        assert!(!arena.trim_unneeded() && arena.kept == peak, "it has just been needed");
-        burst(&mut arena, 4);
+        assert!(!arena.trim_unneeded() && arena.kept() == peak, "it has just been needed");
+        burst(&mut arena, 0, 4);
         assert!(!arena.trim_unneeded());
-        let kept = arena.kept;
+        let kept = arena.kept();
         assert!((2..=peak - 2).contains(&kept), "{kept} of {peak}: about half has not been needed");
         for _ in 0..3 {
-            burst(&mut arena, 4);
-            assert!(!arena.trim_unneeded() && arena.kept == kept, "all of it is needed");
+            burst(&mut arena, 0, 4);
+            assert!(!arena.trim_unneeded() && arena.kept() == kept, "all of it is needed");
         }
-        assert!(arena.trim_unneeded() && arena.kept == 0, "nothing has been needed");
+        assert!(arena.trim_unneeded() && arena.kept() == 0, "nothing has been needed");
+        arena.close();
+    }
+
+    #[test]
+    fn what_a_peak_needed_goes_though_tasks_of_another_size_come_and_go() {
+        let mut arena = Arena::new(ArenaShared::new(0));
+        burst(&mut arena, 1, 8);
+        burst(&mut arena, 0, 4);
+        assert!(!arena.trim_unneeded());
+        let needed = arena.kept[0];
+        for _ in 0..3 {
+            burst(&mut arena, 0, 4);
+            assert!(!arena.trim_unneeded());
+            assert_eq!(arena.kept[..2], [needed, 0]);
+        }
         arena.close();
     }
 }
