@@ -7,7 +7,7 @@ use raddle_bench::engine::Flavor;
 use raddle_bench::strace;
 use raddle_bench::workloads::memory;
 
-use crate::beside::{self, Build, Samples};
+use crate::beside::{self, Build};
 use crate::budgets::{self, Budgets};
 use crate::chaos::{self, Proxy};
 use crate::inspect::{self, Inspect};
@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// What a profile counts.
     Once(Once),
     /// What `compare` asks another build for.
-    Samples(Samples),
+    Samples(Once),
     Servers(Servers),
     Load(Load),
     Chaos(Proxy),
@@ -109,7 +109,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some("budgets") => budgets::parse(&mut args).map(Command::Budgets),
         Some(strace::ECHOED) => Ok(Command::Echoed),
         Some(profile::SUBCOMMAND) => profile::parse_once(&mut args).map(Command::Once),
-        Some(beside::SUBCOMMAND) => beside::parse_samples(&mut args).map(Command::Samples),
+        Some(beside::SUBCOMMAND) => profile::parse_once(&mut args).map(Command::Samples),
         Some("servers") => servers::parse(&mut args).map(Command::Servers),
         Some("http") => servers::parse_http(&mut args).map(Command::Servers),
         Some("load") => load::parse(&mut args).map(Command::Load),

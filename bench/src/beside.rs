@@ -7,10 +7,9 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use raddle_bench::engine::{Engine, Raddle};
-use raddle_bench::rows;
 use raddle_bench::sample::{Sample, Scale};
 
-use crate::args::{count, value};
+use crate::profile::Once;
 
 /// The command by which the other build gives samples.
 pub(crate) const SUBCOMMAND: &str = "samples";
@@ -20,14 +19,6 @@ pub(crate) const SUBCOMMAND: &str = "samples";
 pub(crate) struct Build {
     pub(crate) name: String,
     program: String,
-}
-
-/// What a build is to give samples of.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Samples {
-    row: String,
-    workers: usize,
-    quick: bool,
 }
 
 /// A build that gives samples of one row, until this is dropped.
@@ -81,22 +72,9 @@ impl Drop for Beside {
     }
 }
 
-pub(crate) fn parse_samples(args: &mut impl Iterator<Item = String>) -> Result<Samples, String> {
-    let mut options = Samples { row: value("ROW", args)?, workers: 1, quick: false };
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "--workers" => options.workers = count(&arg, args)?,
-            "--quick" => options.quick = true,
-            other => return Err(format!("unknown option `{other}` of {SUBCOMMAND}")),
-        }
-    }
-    Ok(options)
-}
-
 /// Gives a sample for each line that comes.
-pub(crate) fn give(options: &Samples) -> Result<(), String> {
-    let rows = rows::chosen(std::slice::from_ref(&options.row))?;
-    let row = rows.iter().find(|row| row.name == options.row).ok_or_else(|| format!("no row `{}`", options.row))?;
+pub(crate) fn give(options: &Once) -> Result<(), String> {
+    let row = options.row()?;
     let mut raddle = Raddle::build(options.workers);
     let scale = Scale { quick: options.quick };
     for line in io::stdin().lock().lines() {

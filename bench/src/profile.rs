@@ -9,8 +9,9 @@ use std::env;
 use std::path::PathBuf;
 
 use raddle_bench::engine::{Bare, Engine, Flavor, Raddle, Tokio};
+use raddle_bench::rows::{self, Row};
 use raddle_bench::sample::{Sample, Scale};
-use raddle_bench::{rows, strace};
+use raddle_bench::strace;
 
 use crate::args::{count, value};
 use crate::callgrind::{self, Counts};
@@ -28,10 +29,10 @@ pub(crate) struct Profile {
 /// One sample of one row.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Once {
-    row: String,
+    pub(crate) row: String,
     engine: String,
-    workers: usize,
-    quick: bool,
+    pub(crate) workers: usize,
+    pub(crate) quick: bool,
 }
 
 pub(crate) fn parse(args: &mut impl Iterator<Item = String>) -> Result<Profile, String> {
@@ -63,6 +64,13 @@ pub(crate) fn parse_once(args: &mut impl Iterator<Item = String>) -> Result<Once
     Ok(options)
 }
 
+impl Once {
+    pub(crate) fn row(&self) -> Result<Row, String> {
+        let row = rows::all().into_iter().find(|row| row.name == self.row);
+        row.ok_or_else(|| format!("no row is called `{}`; `compare --list` tells the names", self.row))
+    }
+}
+
 /// Prints what an operation takes, row by row.
 pub(crate) fn run(options: &Profile) -> Result<(), String> {
     let rows = rows::chosen(&options.rows)?;
@@ -89,9 +97,7 @@ pub(crate) fn this_program() -> Result<PathBuf, String> {
 
 /// Runs a row once and says how many operations that were.
 pub(crate) fn once(options: &Once) -> Result<(), String> {
-    let rows = rows::all();
-    let row = rows.iter().find(|row| row.name == options.row);
-    let row = row.ok_or_else(|| format!("no row is called `{}`; `compare --list` tells the names", options.row))?;
+    let row = options.row()?;
     let scale = Scale { quick: options.quick };
     let Sample { operations, .. } = match options.engine.as_str() {
         Raddle::NAME => (row.raddle)(&mut Raddle::build(options.workers), scale),

@@ -43,7 +43,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many connections that the kernel has accepted are taken in at the end.
 const BACKLOG: usize = 4096;
-/// How long the end of a server waits for connections that are there: by then any worker has fetched its events.
+/// How long the end of a server waits for connections that are there: by then a worker that is not stuck has fetched its
+/// events.
 const LAST_LOOK: Duration = Duration::from_millis(1);
 
 /// What the connections of a server share.

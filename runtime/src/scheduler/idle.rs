@@ -32,11 +32,17 @@
 //! **Searching.** A waker raises SEARCHING for the worker it wakes, in the transition that takes the token: a worker
 //! is born searching, and one search at a time is enough, so a burst of pushes wakes one worker. The last searcher
 //! that leaves with work looks at the queues again and wakes the next one (`stop_searching` says whether it was the
-//! last): pushes that came while it searched relied on it.
+//! last): pushes that came while it searched relied on it. The last one that parks is told by `announce`, and looks at all
+//! queues in its second look.
+//!
+//! **Alone.** Who sees all others parked, and no spare about, need not search: whoever parks has looked at its own queue
+//! after its announcement, and what is queued since then is queued by somebody who has left its park. Feared: one leaves
+//! after that look, and queues tasks while nobody is parked or searching, so that it wakes nobody; then the lone one
+//! parks. But it parks while nobody searches, so it looks at all queues once more, as a searcher would.
 //!
 //! **Spares** (`spares.rs`) never park here, so nobody claims them, and never count as searching: a push must not rely on
-//! one that is about to be sent away. The word holds how many are ABOUT, for the watchdog alone, which must not sleep
-//! while one may do something: whoever comes takes WATCHDOG_ASLEEP off in the transition that counts it.
+//! one that is about to be sent away. The word holds how many are ABOUT: nobody is alone beside one, and the watchdog must
+//! not sleep while one may do something, so whoever comes takes WATCHDOG_ASLEEP off in the transition that counts it.
 
 use crate::shim::atomic::{AtomicU64, Ordering};
 use crate::shim::spin_loop;
